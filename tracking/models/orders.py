@@ -1,0 +1,85 @@
+"""Orders and parcels of commercetools, as far as shipping needs them, and what they carry of ours."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Order(models.Model):
+    """A commercetools order. Made as a shell by the first message about it, filled by ``collect``.
+
+    ``version`` is the newest version read from, or answered by, commercetools; empty until the first read. ``carried``
+    holds our own fields as the order carries them at that version, so that a write needs no read before it.
+    """
+
+    project = models.ForeignKey("stores.Project", models.PROTECT, related_name="orders")
+    commercetools_id = models.CharField(max_length=64)
+    order_number = models.CharField(max_length=256, blank=True, default="", db_index=True)
+    correlation_id = models.CharField(max_length=16, db_index=True)
+
+    store = models.ForeignKey("stores.Store", models.SET_NULL, null=True, blank=True, related_name="orders")
+    customer_email = models.CharField(max_length=320, blank=True, default="", db_index=True)
+    locale = models.CharField(max_length=35, blank=True, default="")
+    destination_country = models.CharField(max_length=2, blank=True, default="")
+    destination_state = models.CharField(max_length=200, blank=True, default="")
+    destination_city = models.CharField(max_length=200, blank=True, default="")
+    destination_postal_code = models.CharField(max_length=40, blank=True, default="")
+    items = models.JSONField(default=dict, blank=True, help_text="Ordered quantity by line item id.")
+    ordered_at = models.DateTimeField(null=True, blank=True)
+
+    version = models.BigIntegerField(null=True, blank=True)
+    order_state = models.CharField(max_length=30, blank=True, default="")
+    shipment_state = models.CharField(max_length=30, blank=True, default="")
+    type_id = models.CharField(max_length=64, blank=True, default="")
+    carried = models.JSONField(default=dict, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    collected_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "commercetools_id"], name="order_once_per_project"),
+            models.CheckConstraint(condition=~Q(correlation_id=""), name="order_has_correlation_id"),
+            models.CheckConstraint(condition=Q(version=None) | Q(version__gte=1), name="order_version_positive"),
+        ]
+        indexes = [models.Index(fields=["-created_at"], name="order_newest")]
+
+    def __str__(self) -> str:
+        return self.order_number or self.commercetools_id
+
+
+class Parcel(models.Model):
+    """A parcel of a delivery. Keeps its row when it leaves the order (``removed_at``), so that its history stays."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="parcels")
+    commercetools_id = models.CharField(max_length=64)
+    delivery_id = models.CharField(max_length=64)
+    shipping_key = models.CharField(max_length=256, blank=True, default="")
+    key = models.CharField(max_length=256, blank=True, default="")
+
+    carrier = models.CharField(max_length=500, blank=True, default="", help_text="As written in commercetools.")
+    tracking_number = models.CharField(
+        max_length=500, blank=True, default="", db_index=True, help_text="As written in commercetools."
+    )
+    provider = models.CharField(max_length=500, blank=True, default="")
+    is_return = models.BooleanField(default=False)
+    items = models.JSONField(default=dict, blank=True, help_text="Quantity by line item id.")
+    tracking = models.ForeignKey(
+        "tracking.Tracking", models.PROTECT, null=True, blank=True, related_name="parcels"
+    )
+    route = models.ForeignKey("stores.Route", models.SET_NULL, null=True, blank=True, related_name="parcels")
+    route_trace = models.JSONField(default=list, blank=True)
+
+    type_id = models.CharField(max_length=64, blank=True, default="")
+    carried = models.JSONField(default=dict, blank=True)
+    shipped_at = models.DateTimeField(null=True, blank=True, help_text="When the parcel was made in commercetools.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]
+
+    def __str__(self) -> str:
+        return self.tracking_number or self.key or self.commercetools_id

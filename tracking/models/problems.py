@@ -1,0 +1,43 @@
+"""What cannot be done by itself: visible, with a cause, and closed by itself when it heals."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from tracking.enums import ProblemKind
+
+
+class Problem(models.Model):
+    """One open question about one subject. Opening it again while it is open only counts it.
+
+    ``subject`` names what it is about (``parcel:12``, ``order:7``, ``account:main`` …); the links beside it lead there.
+    """
+
+    kind = models.CharField(max_length=24, choices=ProblemKind)
+    subject = models.CharField(max_length=300)
+    cause = models.CharField(max_length=1000, help_text="What is wrong, in words; an upstream's own where it gave some.")
+    next_step = models.CharField(max_length=500, help_text="Who does what to mend it.")
+    order = models.ForeignKey("tracking.Order", models.CASCADE, null=True, blank=True, related_name="problems")
+    parcel = models.ForeignKey("tracking.Parcel", models.CASCADE, null=True, blank=True, related_name="problems")
+    tracking = models.ForeignKey("tracking.Tracking", models.CASCADE, null=True, blank=True, related_name="problems")
+    job = models.ForeignKey("tracking.Job", models.SET_NULL, null=True, blank=True, related_name="problems")
+    correlation_id = models.CharField(max_length=16, blank=True, default="", db_index=True)
+
+    occurrences = models.PositiveIntegerField(default=1)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_reason = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(closed_at=None), name="problem_open_once_per_subject"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=ProblemKind.values), name="problem_kind_known"),
+        ]
+        indexes = [models.Index(fields=["kind", "opened_at"], condition=Q(closed_at=None), name="problem_open")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.cause}"
