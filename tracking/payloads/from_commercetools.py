@@ -1,0 +1,345 @@
+"""commercetools' documents → what the road needs of them.
+
+raw bytes ─ unwrap → one body per message ─ message_event_id → the receipt's id
+body ─ loads, parse_message → OrderMessage: which order to read again
+order document ─ parse_order → OrderSnapshot with the parcels of both shipping modes
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tracking.payloads.errors import PayloadError
+from tracking.payloads.event_ids import event_id_or_digest
+from tracking.payloads.json_text import clean_text, loads, split_list
+from tracking.payloads.reading import LARGEST_INTEGER, LARGEST_VERSION, Node
+
+MESSAGE = "Message"
+CHANGES = frozenset({"ResourceCreated", "ResourceUpdated", "ResourceDeleted"})
+
+# Messages after which the order has to be read again. Left out on purpose: what our own writes echo
+# (OrderShipmentStateChanged, OrderCustom…), or each write would cost a read; a version that moved on is met by the 409.
+# "" is a message too big for the broker (payloadNotIncluded): it has no type at all.
+RELEVANT_TYPES = frozenset(
+    {
+        "",
+        "OrderCreated",
+        "OrderImported",
+        "OrderCreatedFromRecurringOrder",
+        "OrderDeleted",
+        "DeliveryAdded",
+        "DeliveryItemsUpdated",
+        "DeliveryRemoved",
+        "ParcelAddedToDelivery",
+        "ParcelItemsUpdated",
+        "ParcelRemovedFromDelivery",
+        "ParcelTrackingDataUpdated",
+        "OrderCustomerEmailSet",
+        "OrderEditApplied",
+        "OrderShippingAddressSet",
+        "OrderShippingInfoSet",
+        "OrderStateChanged",
+        "OrderStoreSet",
+        *CHANGES,
+    }
+)
+
+OWN_FIELD_PREFIX = "tb_"
+ALPHA_2 = re.compile(r"[A-Z]{2}")
+# A body of 1 MiB cannot hold more real messages; a list of a million zeros must not become a million receipts.
+MOST_MESSAGES = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderMessage:
+    """``type``: the message's, a change notification's own ("ResourceUpdated"), "" where the payload was left out."""
+
+    message_id: str = ""
+    type: str
+    resource_type: str
+    resource_id: str
+    resource_version: int | None = None
+    sequence_number: int | None = None
+    order_number: str = ""
+    project_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where the order goes. ``country`` is ISO 3166-1 alpha-2, "" where it is not."""
+
+    country: str = ""
+    state: str = ""
+    city: str = ""
+    postal_code: str = ""
+
+
+NO_DESTINATION = Destination()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParcelSnapshot:
+    """One parcel. ``items``: the parcel's own (line item id → quantity), ``delivery_items``: those of its delivery."""
+
+    commercetools_id: str
+    key: str = ""
+    delivery_id: str = ""
+    shipping_key: str = ""
+    tracking_number: str = ""
+    carrier: str = ""
+    provider: str = ""
+    is_return: bool = False
+    items: dict[str, int] = field(default_factory=dict)
+    delivery_items: dict[str, int] = field(default_factory=dict)
+    created_at: datetime | None = None
+    type_id: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderSnapshot:
+    """An order at one version. ``items`` are the ordered quantities, ``fields`` only our own (``tb_…``)."""
+
+    commercetools_id: str
+    version: int
+    order_number: str = ""
+    customer_email: str = ""
+    locale: str = ""
+    order_state: str = ""
+    shipment_state: str = ""
+    store_key: str = ""
+    channel_ids: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    last_modified_at: datetime | None = None
+    destination: Destination = NO_DESTINATION
+    items: dict[str, int] = field(default_factory=dict)
+    parcels: tuple[ParcelSnapshot, ...] = ()
+    type_id: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def unwrap(raw: bytes) -> list[bytes]:
+    """One body per message in ``raw``: a plain message, a Pub/Sub push envelope, or a list of either, exact slices.
+
+    Never raises: what cannot be taken apart comes back whole, so that it is kept and quarantined rather than lost.
+    """
+    try:
+        document = loads(raw)
+        if not isinstance(document, list):
+            return [unwrap_envelope(document, raw)]
+        if len(document) > MOST_MESSAGES:
+            return [raw]
+        return [unwrap_envelope(*pair) for pair in zip(document, split_list(raw), strict=True)]
+    except PayloadError:
+        return [raw]
+
+
+def unwrap_envelope(document: object, raw: bytes) -> bytes:
+    """The bytes inside a Pub/Sub push envelope, else ``raw``."""
+    data = envelope_data(document)
+    if not data:
+        return raw
+    try:
+        return base64.b64decode(data, validate=True) or raw
+    except ValueError:
+        return raw
+
+
+def envelope_data(document: object) -> str:
+    """The base64 text of a Pub/Sub push envelope (reference 7.4), "" where ``document`` is none."""
+    message = document.get("message") if isinstance(document, dict) else None
+    data = message.get("data") if isinstance(message, dict) else None
+    return data if isinstance(data, str) else ""
+
+
+def message_event_id(raw: bytes) -> str:
+    """The id under which a repeat of this message is recognised. Never raises.
+
+    A message has its own id, a change notification none: ``change:<resource id>:<version>``. A deletion may carry the
+    version of the last update, so it gets ``:deleted`` on top. Anything else: the digest of the bytes.
+    """
+    try:
+        document = loads(raw)
+    except PayloadError:
+        return event_id_or_digest(None, raw)
+    return event_id_or_digest(own_event_id(document), raw)
+
+
+def own_event_id(document: object) -> object:
+    if not isinstance(document, dict):
+        return None
+    kind = document.get("notificationType", MESSAGE)
+    if kind == MESSAGE:
+        return document.get("id")
+    resource, version = document.get("resource"), document.get("version")
+    if not isinstance(kind, str) or kind not in CHANGES or not isinstance(resource, dict):
+        return None
+    if not isinstance(resource.get("id"), str) or not isinstance(version, int) or isinstance(version, bool):
+        return None
+    if abs(version) > LARGEST_INTEGER:
+        return None
+    return f"change:{resource['id']}:{version}" + (":deleted" if kind == "ResourceDeleted" else "")
+
+
+def parse_message(document: object) -> OrderMessage:
+    """A Platform message (pushed or polled), a change notification, or a message whose payload was left out.
+
+    Raises PayloadError with the path. An unknown type is no error: it is kept as it is called.
+    """
+    node = Node(document)
+    if envelope_data(document):
+        raise PayloadError("message.data", "an envelope that cannot be opened")
+    kind = node.text("notificationType", 100) or MESSAGE
+    is_message = kind == MESSAGE
+    resource = node.required_child("resource")
+    return OrderMessage(
+        message_id=node.identifier("id", 128) if is_message else node.text("id", 128),
+        type=message_type(node) if is_message else kind,
+        resource_type=resource.required_text("typeId", 100),
+        resource_id=resource.identifier("id"),
+        # A message's own "version" is always 1; the order's stands beside it (reference 7.1).
+        resource_version=node.integer("resourceVersion" if is_message else "version", LARGEST_VERSION),
+        sequence_number=node.integer("sequenceNumber"),
+        order_number=node.child("resourceUserProvidedIdentifiers").text("orderNumber", 256),
+        project_key=node.text("projectKey", 256),
+    )
+
+
+def message_type(node: Node) -> str:
+    left_out = node.value.get("payloadNotIncluded") is not None
+    return "" if left_out else node.required_text("type", 100)
+
+
+def parse_order(document: object) -> OrderSnapshot:
+    """An Order document, of either shipping mode, with the parcels of all deliveries. PayloadError with the path."""
+    node = Node(document)
+    line_items = node.children("lineItems")
+    custom = node.child("custom")
+    return OrderSnapshot(
+        commercetools_id=node.identifier("id"),
+        version=order_version(node),
+        order_number=node.text("orderNumber", 256),
+        customer_email=email(node.text("customerEmail", 321)),
+        locale=node.text("locale", 35),
+        order_state=node.text("orderState", 30),
+        shipment_state=node.text("shipmentState", 30),
+        store_key=node.child("store").text("key", 256),
+        channel_ids=channel_ids(line_items),
+        created_at=node.instant("createdAt"),
+        last_modified_at=node.instant("lastModifiedAt"),
+        destination=parse_destination(node),
+        items=quantities([*line_items, *node.children("customLineItems")]),
+        parcels=parse_parcels(node),
+        type_id=type_id(custom),
+        fields=own_fields(custom),
+    )
+
+
+def order_version(node: Node) -> int:
+    version = node.integer("version", LARGEST_VERSION)
+    if version is None or version < 1:
+        raise PayloadError(node.at("version"), "missing" if version is None else "not positive")
+    return version
+
+
+def email(text: str) -> str:
+    """Too long to be one (RFC 5321: 320 with the @) is none: a cut address is somebody else's."""
+    return text if len(text) <= 320 else ""
+
+
+def channel_ids(line_items: list[Node]) -> tuple[str, ...]:
+    """The order itself has no channel; its line items name where the goods come from and which prices apply."""
+    found = [
+        item.child(name).text("id", 64) for item in line_items for name in ("supplyChannel", "distributionChannel")
+    ]
+    return tuple(dict.fromkeys(channel for channel in found if channel))
+
+
+def parse_destination(node: Node) -> Destination:
+    """The order's address; in Multiple mode there may be none but those of the shippings, of which the first counts."""
+    address = node.child("shippingAddress")
+    for shipping in node.children("shipping"):
+        address = address if address.value else shipping.child("shippingAddress")
+    country = address.text("country").upper()
+    return Destination(
+        country=country if ALPHA_2.fullmatch(country) else "",
+        state=address.text("state", 200) or address.text("region", 200),
+        city=address.text("city", 200),
+        postal_code=address.text("postalCode", 40),
+    )
+
+
+def deliveries(node: Node) -> Iterator[tuple[str, Node]]:
+    """(shipping key, delivery) from both places. Code that reads only the first misses all Multiple-mode orders."""
+    for delivery in node.child("shippingInfo").children("deliveries"):
+        yield "", delivery
+    for shipping in node.children("shipping"):
+        key = shipping.text("shippingKey", 256)
+        for delivery in shipping.child("shippingInfo").children("deliveries"):
+            yield key, delivery
+
+
+def parse_parcels(node: Node) -> tuple[ParcelSnapshot, ...]:
+    parcels: dict[str, ParcelSnapshot] = {}
+    for shipping_key, delivery in deliveries(node):
+        for parcel in delivery.children("parcels"):
+            snapshot = parse_parcel(parcel, delivery, shipping_key)
+            if snapshot.commercetools_id in parcels:
+                raise PayloadError(parcel.at("id"), "the same id as an earlier parcel")
+            parcels[snapshot.commercetools_id] = snapshot
+    return tuple(parcels.values())
+
+
+def parse_parcel(parcel: Node, delivery: Node, shipping_key: str) -> ParcelSnapshot:
+    tracking_data = parcel.child("trackingData")
+    custom = parcel.child("custom")
+    return ParcelSnapshot(
+        commercetools_id=parcel.identifier("id"),
+        key=parcel.text("key", 256),
+        delivery_id=delivery.identifier("id"),
+        shipping_key=shipping_key,
+        tracking_number=tracking_data.text("trackingId", 500),
+        carrier=tracking_data.text("carrier", 500),
+        provider=tracking_data.text("provider", 500),
+        is_return=bool(tracking_data.boolean("isReturn")),
+        items=quantities(parcel.children("items")),
+        delivery_items=quantities(delivery.children("items")),
+        created_at=parcel.instant("createdAt"),
+        type_id=type_id(custom),
+        fields=own_fields(custom),
+    )
+
+
+def quantities(items: list[Node]) -> dict[str, int]:
+    """Line item id → quantity, summed over repeats. Nothing and less than nothing is not shipped, so not counted."""
+    found: dict[str, int] = {}
+    for item in items:
+        quantity = item.integer("quantity")
+        if quantity is None:
+            raise PayloadError(item.at("quantity"), "missing")
+        if quantity > 0:
+            line = item.identifier("id")
+            found[line] = min(found.get(line, 0) + quantity, LARGEST_INTEGER)
+    return found
+
+
+def type_id(custom: Node) -> str:
+    return custom.child("type").text("id", 64)
+
+
+def own_fields(custom: Node) -> dict[str, Any]:
+    """Our fields as carried. None of ours is a list or an object: such a field under a ``tb_`` name is a stranger's."""
+    node = custom.child("fields")
+    found: dict[str, Any] = {}
+    for name, value in node.value.items():
+        if not name.startswith(OWN_FIELD_PREFIX) or value is None or isinstance(value, list | dict):
+            continue
+        if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+            raise PayloadError(clean_text(node.at(name), 100), "too large")
+        found[clean_text(name, 36)] = clean_text(value, None) if isinstance(value, str) else value
+    return found

@@ -1,0 +1,68 @@
+"""Bytes → JSON, strictly, and text that the database can hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from tracking.payloads.errors import PayloadError
+
+TEXT_LIMIT = 1_000
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+WHITE_SPACE = re.compile(r"[ \t\n\r]*")  # JSON's own four, nothing else
+
+
+def loads(raw: bytes) -> Any:
+    """The JSON value in ``raw``. UTF-8 only, no NaN, no Infinity (``1e999`` neither); else PayloadError at the root."""
+    try:
+        return STRICT.decode(raw.decode())
+    except RecursionError:
+        raise PayloadError("", "nested too deeply") from None
+    except ValueError as error:
+        raise PayloadError("", f"not JSON: {error}") from None
+
+
+def split_list(raw: bytes) -> list[bytes]:
+    """The elements of a top-level JSON array, each exactly as it stands in ``raw`` (so that a digest of it is stable).
+
+    Raises PayloadError where ``raw`` is not JSON or not an array.
+    """
+    if not isinstance(loads(raw), list):
+        raise PayloadError("", "not a list")
+    text = raw.decode()
+    at = skip_white_space(text, text.index("[") + 1)
+    elements = []
+    while text[at] != "]":
+        _, end = STRICT.raw_decode(text, at)
+        elements.append(text[at:end].encode())
+        at = skip_white_space(text, end)
+        if text[at] == ",":
+            at = skip_white_space(text, at + 1)
+    return elements
+
+
+def clean_text(value: str, limit: int | None = TEXT_LIMIT) -> str:
+    """``value`` as PostgreSQL can hold it: NUL → U+2400, lone surrogates → U+FFFD, cut to ``limit`` characters."""
+    return SURROGATE.sub("\ufffd", value.replace("\0", "\u2400"))[:limit]
+
+
+def skip_white_space(text: str, at: int) -> int:
+    found = WHITE_SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is too large")
+    return number
+
+
+STRICT = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite)
