@@ -11,6 +11,7 @@ An error says by itself what may be done about it; callers branch on the class, 
       AlreadyExists AfterShip's 4003: the tracking is there already. Find and adopt.
 """
 
+# ruff: noqa: N818 the verdicts are named for what to do
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -45,8 +46,13 @@ class BudgetSpent(RetryLater):
     """Nothing was sent: the shared rate budget of the endpoint is used up for ``retry_after_seconds``."""
 
 
+@dataclass(eq=False)
 class Conflict(UpstreamError):
-    """The version we sent is not the newest."""
+    """The version we sent is not the newest; ``current_version`` is, where the upstream told (it need not)."""
+
+    current_version: int | None = None
+
+    __str__ = UpstreamError.__str__
 
 
 class AccountStopped(UpstreamError):
