@@ -115,12 +115,12 @@ ETA_SOURCES = (
 HASH = re.compile(r"[\x21-\x7e]{1,64}")  # AfterShip's are 40 hex digits, since API 2026-07
 WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x20\"<>]+", re.IGNORECASE)
 URL_LIMIT = 2_000
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSnapshot:
-    """One scan. ``happened_at`` only if an offset was given, ``local_time`` the parts as written; neither: unreadable."""
+    """One scan. ``happened_at`` only if an offset was given, ``local_time`` the parts as written; no time: neither."""
 
     fingerprint: str
     time_text: str = ""
@@ -185,12 +185,17 @@ def webhook_event_id(raw: bytes) -> str:
     return event_id_or_digest(document.get("event_id") if isinstance(document, dict) else None, raw)
 
 
+def event_name(document: object) -> str:
+    """Which event this webhook is about, before anything else of it is read. Raises PayloadError where there is none."""
+    return Node(document).required_text("event", 100)
+
+
 def parse_webhook(document: object) -> WebhookEvent:
     """A webhook's envelope and the tracking in it. Raises PayloadError with the path."""
     node = Node(document)
     return WebhookEvent(
         event_id=node.text("event_id", 128),
-        event=node.required_text("event", 100),
+        event=event_name(document),
         is_first_tag=bool(node.boolean("is_tracking_first_tag")),
         sent_at=unix_time(node, "ts"),
         snapshot=parse_tracking(node.value.get("msg"), "msg"),

@@ -84,7 +84,10 @@ NO_DESTINATION = Destination()
 
 @dataclass(frozen=True, kw_only=True)
 class ParcelSnapshot:
-    """One parcel. ``items``: the parcel's own (line item id → quantity), ``delivery_items``: those of its delivery."""
+    """One parcel. ``items`` are the parcel's own: line item id → quantity.
+
+    ``delivery_items`` are those of its delivery where it is alone in it: of several, nobody says which one holds what.
+    """
 
     commercetools_id: str
     key: str = ""
@@ -287,15 +290,17 @@ def deliveries(node: Node) -> Iterator[tuple[str, Node]]:
 def parse_parcels(node: Node) -> tuple[ParcelSnapshot, ...]:
     parcels: dict[str, ParcelSnapshot] = {}
     for shipping_key, delivery in deliveries(node):
-        for parcel in delivery.children("parcels"):
-            snapshot = parse_parcel(parcel, delivery, shipping_key)
+        together = delivery.children("parcels")
+        delivery_items = quantities(delivery.children("items"))
+        for parcel in together:
+            snapshot = parse_parcel(parcel, delivery, shipping_key, delivery_items if len(together) == 1 else {})
             if snapshot.commercetools_id in parcels:
                 raise PayloadError(parcel.at("id"), "the same id as an earlier parcel")
             parcels[snapshot.commercetools_id] = snapshot
     return tuple(parcels.values())
 
 
-def parse_parcel(parcel: Node, delivery: Node, shipping_key: str) -> ParcelSnapshot:
+def parse_parcel(parcel: Node, delivery: Node, shipping_key: str, delivery_items: dict[str, int]) -> ParcelSnapshot:
     tracking_data = parcel.child("trackingData")
     custom = parcel.child("custom")
     return ParcelSnapshot(
@@ -308,7 +313,7 @@ def parse_parcel(parcel: Node, delivery: Node, shipping_key: str) -> ParcelSnaps
         provider=tracking_data.text("provider", 500),
         is_return=bool(tracking_data.boolean("isReturn")),
         items=quantities(parcel.children("items")),
-        delivery_items=quantities(delivery.children("items")),
+        delivery_items=delivery_items,
         created_at=parcel.instant("createdAt"),
         type_id=type_id(custom),
         fields=own_fields(custom),

@@ -143,15 +143,6 @@ class ParcelState:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrderState:
-    """The order itself, likewise."""
-
-    type_id: str = ""
-    carried: dict[str, Any] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
-
-
 def type_draft(key: str) -> dict[str, Any]:
     """The body of ``POST /types`` for PARCEL_TYPE_KEY or ORDER_TYPE_KEY."""
     name, resource, fields = TYPES[key]
@@ -224,13 +215,18 @@ def parcel_fields(
     }
 
 
-def order_fields(*, status: str | None, parcels: int, parcels_delivered: int, eta: date | None) -> dict[str, Any]:
-    """All of ORDER_FIELDS; empty → None, a count of 0 is a value."""
+def order_fields(parcels: Sequence[ParcelState]) -> dict[str, Any]:
+    """All of ORDER_FIELDS from the order's parcels. Returns do not count; cancelled ones only for the status.
+
+    ``tb_eta`` is when the last of them is expected. Empty → None, while a count of 0 is a value.
+    """
+    outbound = [parcel for parcel in parcels if not parcel.is_return]
+    counted = [parcel for parcel in outbound if counts(parcel)]
     return {
-        "tb_status": string(status or ""),
-        "tb_parcels": parcels,
-        "tb_parcels_delivered": parcels_delivered,
-        "tb_eta": eta.isoformat() if eta else None,
+        "tb_status": string(roll_up([parcel.status for parcel in outbound]) or ""),
+        "tb_parcels": len(counted),
+        "tb_parcels_delivered": sum(parcel.status == ParcelStatus.DELIVERED for parcel in counted),
+        "tb_eta": max((parcel.fields.get("tb_eta") or "" for parcel in counted), default="") or None,
     }
 
 
@@ -250,48 +246,54 @@ def changed_fields(desired: Mapping[str, Any], carried: Mapping[str, Any]) -> di
 
 
 def parcel_actions(
-    parcel: ParcelState, *, our_type_id: str, usable_type_ids: Collection[str] = ()
+    parcel: ParcelState, *, usable_type_ids: Collection[str], our_type_id: str = ""
 ) -> list[dict[str, Any]]:
     """The actions that make ``parcel`` carry its fields, [] if it does.
 
-    ``usable_type_ids`` are foreign Types that have our fields. Any other foreign Type raises ForeignType: we never
-    replace one, that would delete the values of whoever set it.
+    ``usable_type_ids`` are Types that have our fields. Any other one raises ForeignType: we never replace a Type, that
+    would delete the values of whoever set it.
     """
+    changed = changed_fields(parcel.fields, parcel.carried if parcel.type_id else {})
     of_parcel = {"parcelId": parcel.commercetools_id}
-    usable = {our_type_id, *usable_type_ids}
-    return custom_actions("setParcelCustom", of_parcel, PARCEL_TYPE_KEY, parcel, usable)
+    if not changed:
+        return []
+    if not parcel.type_id:
+        return [{"action": "setParcelCustomType", **of_parcel, "type": by_key(PARCEL_TYPE_KEY), "fields": changed}]
+    refuse_foreign(parcel.type_id, usable_type_ids, our_type_id)
+    return [{"action": "setParcelCustomField", **of_parcel, **name_and_value(change)} for change in changed.items()]
 
 
 def order_actions(
-    order: OrderState, *, our_type_id: str, usable_type_ids: Collection[str] = ()
+    *,
+    type_id: str,
+    carried: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    usable_type_ids: Collection[str],
+    our_type_id: str = "",
 ) -> list[dict[str, Any]]:
     """The same for the order itself."""
-    return custom_actions("setCustom", {}, ORDER_TYPE_KEY, order, {our_type_id, *usable_type_ids})
-
-
-def custom_actions(
-    verb: str, subject: dict[str, str], type_key: str, state: ParcelState | OrderState, usable: Collection[str]
-) -> list[dict[str, Any]]:
-    """Without a Type one action brings it with all fields; with one, an action per changed field.
-
-    A value left out removes the field, and removing one that is not set is a 400: changed_fields never asks for that.
-    """
-    changed = changed_fields(state.fields, state.carried if state.type_id else {})
+    changed = changed_fields(fields, carried if type_id else {})
     if not changed:
         return []
-    if not state.type_id:
-        reference = {"typeId": "type", "key": type_key}
-        return [{"action": f"{verb}Type", **subject, "type": reference, "fields": changed}]
-    if state.type_id not in usable:
-        raise ForeignType(state.type_id)
-    return [
-        {"action": f"{verb}Field", **subject, "name": name} | ({} if value is None else {"value": value})
-        for name, value in changed.items()
-    ]
+    if not type_id:
+        return [{"action": "setCustomType", "type": by_key(ORDER_TYPE_KEY), "fields": changed}]
+    refuse_foreign(type_id, usable_type_ids, our_type_id)
+    return [{"action": "setCustomField", **name_and_value(change)} for change in changed.items()]
 
 
-def shipment_state_action(state: str) -> dict[str, str]:
-    return {"action": "changeShipmentState", "shipmentState": state}
+def by_key(key: str) -> dict[str, str]:
+    return {"typeId": "type", "key": key}
+
+
+def refuse_foreign(type_id: str, usable_type_ids: Collection[str], our_type_id: str) -> None:
+    if type_id != our_type_id and type_id not in usable_type_ids:
+        raise ForeignType(type_id)
+
+
+def name_and_value(change: tuple[str, Any]) -> dict[str, Any]:
+    """Without a value the field is removed. Removing one that is not set is a 400: changed_fields never asks for that."""
+    name, value = change
+    return {"name": name} if value is None else {"name": name, "value": value}
 
 
 def roll_up(statuses: Sequence[ParcelStatus]) -> ParcelStatus | None:
@@ -302,7 +304,7 @@ def roll_up(statuses: Sequence[ParcelStatus]) -> ParcelStatus | None:
 def shipment_state(
     parcels: Sequence[ParcelState], ordered: Mapping[str, int], current: str | None, mode: str
 ) -> str | None:
-    """The shipmentState to set, None to leave it alone. ``ordered``: quantity by line item id; ``mode``: off, forward, full.
+    """The shipmentState to set, None to leave it alone. ``ordered`` is line item id → quantity, ``mode`` off|forward|full.
 
     Never over Canceled or Backorder. ``forward``: Delivered is never left and Shipped never becomes Partial, while
     Delayed may recover.
