@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.chromium import find_chromium
 from tests.postgres import Postgres
 
 ENVIRONMENT = {
@@ -50,6 +51,14 @@ if IS_SQLITE:
     os.environ["DATABASE_URL"] = _use_sqlite()
 elif not os.environ.get("DATABASE_URL"):
     os.environ["DATABASE_URL"] = _use_postgres()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips what needs a browser where there is none."""
+    if find_chromium() is None:
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="no Chromium found"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
