@@ -166,7 +166,7 @@ class CommercetoolsClient:
         return body
 
     def _token(self, rejected: Token | None = None) -> Token:
-        """The shared token while fresh, also one that another process got after ``rejected``; else a new one, shared."""
+        """The shared token if fresh, also one that another process got after ``rejected``; else a new one, shared."""
         shared = self._tokens.load()
         if shared and shared.is_fresh() and (rejected is None or shared.value != rejected.value):
             return shared

@@ -308,7 +308,7 @@ def _without_netrc(request: requests.PreparedRequest) -> requests.PreparedReques
 
 @contextmanager
 def _translated(upstream: str) -> Iterator[None]:
-    """Failures without an answer become UpstreamErrors. ``maybe_applied`` unless it is certain that nothing was sent."""
+    """Failures without an answer become UpstreamErrors: ``maybe_applied`` unless surely nothing was sent."""
     try:
         yield
     except requests.exceptions.InvalidJSONError as error:
