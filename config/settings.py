@@ -172,7 +172,7 @@ STORAGES = {
 }
 # Until collectstatic has run, files are served from where they lie: a clone needs no build step.
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
-warnings.filterwarnings("ignore", message="No directory at", module="whitenoise")
+warnings.filterwarnings("ignore", message="No directory at")
 
 # -- People ----------------------------------------------------------------------------------------------------------
 
