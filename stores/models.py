@@ -1,9 +1,9 @@
 """Who ships: the connections to both upstreams, the storefronts, and the rules that join them.
 
-    Project ──< Store, Channel                     read from commercetools
-    AfterShipAccount ──< RateBudget                one organisation at AfterShip, its key and its request rates
-    Route: project (+ store) → account, brand      first match wins
-    CarrierMapping: carrier text (+ scope) → Courier
+Project ──< Store, Channel                     read from commercetools
+AfterShipAccount ──< RateBudget                one organisation at AfterShip, its key and its request rates
+Route: project (+ store) → account, brand      first match wins
+CarrierMapping: carrier text (+ scope) → Courier
 """
 
 from __future__ import annotations
@@ -102,10 +102,13 @@ class CustomType(models.Model):
 
 
 class AfterShipAccount(Upstream):
-    """One AfterShip organisation: its key, and the secrets that sign its webhooks (current and, while rotating, previous)."""
+    """One AfterShip organisation: its key, and the secrets that sign its webhooks (current and previous)."""
 
     key = models.CharField(
-        max_length=64, unique=True, validators=[key_validator], help_text=_("Our own name for it, also in the webhook address.")
+        max_length=64,
+        unique=True,
+        validators=[key_validator],
+        help_text=_("Our own name for it, also in the webhook address."),
     )
     api_url = models.URLField(_("API address"), max_length=500, default="https://api.aftership.com")
     api_key = EncryptedTextField()
@@ -149,7 +152,7 @@ class RateBudget(models.Model):
 
 
 class Store(models.Model):
-    """A commercetools Store. ``imported_at`` is empty while it is only named by our configuration or seen on an order."""
+    """A commercetools Store. ``imported_at`` is empty while only our configuration or an order has named it."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="stores")
     key = models.CharField(max_length=256, validators=[key_validator])
@@ -193,7 +196,9 @@ class Brand(models.Model):
     key = models.CharField(max_length=64, unique=True, validators=[key_validator])
     name = models.CharField(max_length=200)
     colour = models.CharField(max_length=7, default="#0b5fff", validators=[colour_validator])
-    locales = models.JSONField(default=list, blank=True, help_text=_("Languages of this brand, the first is the default."))
+    locales = models.JSONField(
+        default=list, blank=True, help_text=_("Languages of this brand, the first is the default.")
+    )
 
     class Meta:
         ordering = ["key"]
@@ -212,7 +217,12 @@ class Route(models.Model):
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="routes")
     store = models.ForeignKey(
-        Store, models.CASCADE, null=True, blank=True, related_name="routes", help_text=_("Empty: every store of the project.")
+        Store,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="routes",
+        help_text=_("Empty: every store of the project."),
     )
     account = models.ForeignKey(AfterShipAccount, models.PROTECT, related_name="routes")
     brand = models.ForeignKey(Brand, models.PROTECT, null=True, blank=True, related_name="routes")
@@ -258,7 +268,9 @@ class Courier(models.Model):
 class CarrierMapping(models.Model):
     """Carrier text of a parcel → courier, for one store, one project, or everywhere. The narrowest scope wins."""
 
-    carrier = models.CharField(max_length=200, help_text=_("As it stands on the parcel; case and spacing do not matter."))
+    carrier = models.CharField(
+        max_length=200, help_text=_("As it stands on the parcel; case and spacing do not matter.")
+    )
     carrier_key = models.CharField(max_length=200, editable=False)
     courier = models.ForeignKey(Courier, models.PROTECT, related_name="mappings")
     project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="carrier_mappings")

@@ -71,6 +71,5 @@ class ProblemKind(models.TextChoices):
     FOREIGN_TYPE = "foreign_type", _("Another Type is set")
     TYPE_MISSING = "type_missing", _("Types not set up")
     UNKNOWN_STATUS = "unknown_status", _("Unknown status")
-    ORDER_GONE = "order_gone", _("Order deleted in commercetools")
     UPSTREAM_PAUSED = "upstream_paused", _("Upstream refuses our credentials")
     DEAD_LETTER = "dead_letter", _("Gave up")

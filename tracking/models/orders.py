@@ -66,8 +66,9 @@ class Parcel(models.Model):
     provider = models.CharField(max_length=500, blank=True, default="")
     is_return = models.BooleanField(default=False)
     items = models.JSONField(default=dict, blank=True, help_text="Quantity by line item id.")
-    tracking = models.ForeignKey(
-        "tracking.Tracking", models.PROTECT, null=True, blank=True, related_name="parcels"
+    tracking = models.ForeignKey("tracking.Tracking", models.PROTECT, null=True, blank=True, related_name="parcels")
+    linked_for = models.JSONField(
+        default=list, blank=True, help_text="Number, carrier and direction that the tracking was chosen for."
     )
     route = models.ForeignKey("stores.Route", models.SET_NULL, null=True, blank=True, related_name="parcels")
     route_trace = models.JSONField(default=list, blank=True)

@@ -12,7 +12,7 @@ class Job(models.Model):
     """One thing to do upstream about one subject: a counter of wishes, not a list of messages.
 
     Each wish adds one to ``want``; a run that began at ``want`` = n ends with ``done`` = n. So a burst is one run, and
-    a wish that arrives during a run makes one more. Due: ``want > done``, not dead, ``next_attempt_at`` passed. That one
+    a wish that arrives during a run makes one more. Due: ``want > done``, not dead, ``next_attempt_at`` passed. This
     column is claim, lease and back-off: a claim moves it to the end of the lease before anything is called, the end of
     a run writes only where it still stands, and a killed worker's job is simply due again.
 

@@ -16,7 +16,9 @@ class Problem(models.Model):
 
     kind = models.CharField(max_length=24, choices=ProblemKind)
     subject = models.CharField(max_length=300)
-    cause = models.CharField(max_length=1000, help_text="What is wrong, in words; an upstream's own where it gave some.")
+    cause = models.CharField(
+        max_length=1000, help_text="What is wrong, in words; an upstream's own where it gave some."
+    )
     next_step = models.CharField(max_length=500, help_text="Who does what to mend it.")
     order = models.ForeignKey("tracking.Order", models.CASCADE, null=True, blank=True, related_name="problems")
     parcel = models.ForeignKey("tracking.Parcel", models.CASCADE, null=True, blank=True, related_name="problems")

@@ -40,8 +40,15 @@ class Tracking(models.Model):
     subtag = models.CharField(max_length=64, blank=True, default="")
     subtag_message = models.CharField(max_length=500, blank=True, default="")
     eta = models.DateField(null=True, blank=True)
-    delivered_at = models.CharField(max_length=64, blank=True, default="", help_text="As given, in the place's own time.")
+    delivered_at = models.CharField(
+        max_length=64, blank=True, default="", help_text="As given, in the place's own time."
+    )
     tracking_url = models.URLField(max_length=2000, blank=True, default="")
+    last_message = models.CharField(
+        max_length=1000, blank=True, default="", help_text="Words of the newest checkpoint."
+    )
+    last_location = models.CharField(max_length=500, blank=True, default="")
+    last_checkpoint_at = models.CharField(max_length=64, blank=True, default="", help_text="As given.")
     is_moving = models.BooleanField("polled by AfterShip", default=True)
 
     updated_at = models.DateTimeField(null=True, blank=True, help_text="AfterShip's clock of the applied snapshot.")

@@ -1,0 +1,119 @@
+"""django-q2's cluster under a watchdog.
+
+The cluster hangs for ever when one of its workers is killed while it holds the queue's lock. So the cluster runs in a
+process group of its own, and its pulse is watched: every pump run writes a heartbeat, and a pump is
+kicked every few seconds. No heartbeat for too long: the whole group is killed and started again. Nothing is lost by
+that, because the queue holds hints only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from tracking.models import Heartbeat
+from tracking.services.pump import HEARTBEAT
+from tracking.tasks import ensure_schedules, kick
+
+logger = structlog.get_logger("trackbridge.worker")
+
+KICK_SECONDS = 5.0
+STALE_SECONDS = 45.0  # above a pump's longest stretch between two beats: one job's deadline
+STOP_SECONDS = 15.0
+
+
+class Command(BaseCommand):
+    help = "Run the workers: django-q2's cluster, restarted whenever it dies or hangs. Ends on SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--stale-seconds", type=float, default=STALE_SECONDS, help="Restart after so long a silence."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.is_stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        ensure_schedules()
+        cluster = Cluster(options["stale_seconds"])
+        cluster.start()
+        try:
+            while not self.is_stopping:
+                cluster.watch()
+                self.sleep(KICK_SECONDS)
+        finally:
+            cluster.end()
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+    def sleep(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while not self.is_stopping and time.monotonic() < ends_at:
+            time.sleep(0.1)
+
+
+class Cluster:
+    """One qcluster process tree in a process group of its own."""
+
+    def __init__(self, stale_seconds: float) -> None:
+        self.stale_seconds = stale_seconds
+
+    def start(self) -> None:
+        self.started_at = timezone.now()
+        self.process = subprocess.Popen([sys.executable, sys.argv[0], "qcluster"], start_new_session=True)  # noqa: S603
+        logger.info("workers started", pid=self.process.pid)
+
+    def watch(self) -> None:
+        """Kick a pump; restart the cluster if it died, or has shown no life for too long."""
+        if self.process.poll() is not None:
+            logger.error("workers died and are started again", status=self.process.returncode)
+            self.restart()
+            return
+        try:
+            kick()
+            silent = self.silent_seconds()
+        except DatabaseError:
+            logger.exception("the database does not answer; workers are left alone")
+            connection.close()
+            return
+        if silent > self.stale_seconds:
+            logger.error("workers hang and are started again", silent_seconds=round(silent))
+            self.restart()
+
+    def silent_seconds(self) -> float:
+        """How long ago a pump last showed life; a cluster that has just started is given time."""
+        beat = Heartbeat.objects.filter(name=HEARTBEAT).values_list("at", flat=True).first()
+        newest = max(beat or self.started_at, self.started_at)
+        return (timezone.now() - newest).total_seconds()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def end(self) -> None:
+        """Let running work end, then make sure that nothing of the group is left."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("workers did not end in time and are killed")
+        self.kill()
+        logger.info("workers ended")
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            logger.debug("the process group is gone already")
+        self.process.wait()

@@ -1,0 +1,251 @@
+"""AfterShip's news → Tracking, Checkpoints, and a wish to write every linked order.
+
+    webhook receipts ─┐
+    create, get, poll ┴> is_newer? ─> state + checkpoints ─> write_back of each order that shows the number
+
+Events come late, twice and out of order. Checkpoints of any snapshot are kept; the state follows the newest only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Q
+from django.utils import timezone
+
+from stores.models import AfterShipAccount
+from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
+from tracking.models import Checkpoint, Parcel, Receipt, Tracking
+from tracking.payloads import from_aftership, json_text
+from tracking.payloads.errors import PayloadError
+from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
+from tracking.services import jobs
+from tracking.services.connections import upstream_key
+from tracking.services.problems import close_problems, open_among, open_problem, subject_key
+from tracking.services.story import tell
+
+UNKNOWN_TRACKING = "unknown tracking"
+UNRECOGNIZED = "unrecognized"  # AfterShip's slug for "no courier found"
+DOUBTS = [ProblemKind.UNKNOWN_STATUS, ProblemKind.UNMAPPED_CARRIER, ProblemKind.CARRIER_MISMATCH]
+STATE_FIELDS = [
+    "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
+    "last_message", "last_location", "last_checkpoint_at", "is_moving", "updated_at", "snapshot_rank",
+    "status_changed_at", "opened_at",
+]  # fmt: skip
+WRITTEN_FIELDS = [
+    "aftership_id", "courier", "status", "tag", "subtag", "eta", "delivered_at", "tracking_url", "last_message",
+    "last_location", "last_checkpoint_at",
+]  # fmt: skip
+
+
+def is_newer(snapshot: TrackingSnapshot, tracking: Tracking) -> bool:
+    """Whether this snapshot is newer than the one applied: the line that late and repeated events run into.
+
+    AfterShip's ``updated_at`` decides. It has whole seconds only, so within one second the snapshot that knows more
+    checkpoints, then the newer checkpoint, then the more advanced status is the newer one. Equal is not newer.
+    """
+    if tracking.updated_at is None or snapshot.updated_at != tracking.updated_at:
+        return tracking.updated_at is None or snapshot.updated_at > tracking.updated_at
+    return rank_of(snapshot) > tracking.snapshot_rank
+
+
+def rank_of(snapshot: TrackingSnapshot) -> list[int | str]:
+    """What tells snapshots of one second apart; the same list for the same content, comparable with any other."""
+    newest = from_aftership.newest_checkpoint(snapshot.checkpoints)
+    reported = newest.created_at.isoformat() if newest and newest.created_at else ""
+    return [len(snapshot.checkpoints), reported, ParcelStatus.values.index(snapshot.status), snapshot.subtag]
+
+
+@dataclass
+class Batch:
+    """Trackings locked for one transaction, what is known of their checkpoints, and what is to be saved at its end."""
+
+    trackings: list[Tracking]
+    by_id: dict[str, Tracking] = field(default_factory=dict)
+    seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    new_checkpoints: list[Checkpoint] = field(default_factory=list)
+    changed: dict[str, Tracking] = field(default_factory=dict)
+    to_write: set[str] = field(default_factory=set)
+
+    @classmethod
+    def lock(cls, account: AfterShipAccount, aftership_ids: Iterable[str]) -> Batch:
+        """Lock the account's trackings that are known under these ids (AfterShip's, or ours), in one fixed order."""
+        ids = set(aftership_ids)
+        found = Tracking.objects.filter(Q(pk__in=ids) | Q(aftership_id__in=ids), account=account)
+        batch = cls(list(found.order_by("pk").select_for_update()))
+        for tracking in batch.trackings:
+            batch.by_id[tracking.pk] = tracking
+            if tracking.aftership_id:
+                batch.by_id[tracking.aftership_id] = tracking
+        known = Checkpoint.objects.filter(tracking__in=batch.trackings).values_list("tracking_id", "fingerprint")
+        for tracking_id, fingerprint in known:
+            batch.seen[tracking_id].add(fingerprint)
+        return batch
+
+    def apply(self, tracking: Tracking, snapshot: TrackingSnapshot) -> str:
+        """Take one snapshot in; returns what it changed, or why it did not, in words."""
+        new = [
+            checkpoint for checkpoint in snapshot.checkpoints if checkpoint.fingerprint not in self.seen[tracking.pk]
+        ]
+        self.seen[tracking.pk].update(checkpoint.fingerprint for checkpoint in new)
+        self.new_checkpoints += [checkpoint_row(tracking, checkpoint) for checkpoint in new]
+        added = f"{len(new)} new checkpoint{'' if len(new) == 1 else 's'}"
+        if not is_newer(snapshot, tracking):
+            known = tracking.updated_at.isoformat() if tracking.updated_at else ""
+            same = snapshot.updated_at == tracking.updated_at
+            return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
+        before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
+        take_state(tracking, snapshot)
+        self.changed[tracking.pk] = tracking
+        if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
+            return f"newer, but nothing that we write changed; {added}"
+        self.to_write.add(tracking.pk)
+        return f"{before['status']} → {tracking.status}; {added}"
+
+    def save(self) -> None:
+        """Save everything, and wish for a write of every order that shows one of the changed numbers."""
+        Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
+        Tracking.objects.bulk_update(self.changed.values(), STATE_FIELDS)
+        want_write_back(self.to_write)
+        check(self.changed.values())
+
+
+def take_state(tracking: Tracking, snapshot: TrackingSnapshot) -> None:
+    """Copy the state of a newer snapshot; checkpoints are kept apart."""
+    newest = from_aftership.newest_checkpoint(snapshot.checkpoints)
+    if tracking.status != snapshot.status:
+        tracking.status_changed_at = timezone.now()
+    tracking.aftership_id = tracking.aftership_id or snapshot.aftership_id
+    tracking.opened_at = tracking.opened_at or timezone.now()
+    tracking.courier = snapshot.courier
+    tracking.status = snapshot.status
+    tracking.tag, tracking.subtag, tracking.subtag_message = snapshot.tag, snapshot.subtag, snapshot.subtag_message
+    tracking.eta = snapshot.eta
+    tracking.delivered_at = snapshot.delivered_at_text
+    tracking.tracking_url = snapshot.tracking_url
+    tracking.is_moving = snapshot.active is not False
+    tracking.last_message = newest.message[:1000] if newest else ""
+    tracking.last_location = newest.location if newest else ""
+    tracking.last_checkpoint_at = newest.time_text if newest else ""
+    tracking.updated_at = snapshot.updated_at
+    tracking.snapshot_rank = rank_of(snapshot)
+
+
+def has_time(snapshot: CheckpointSnapshot) -> bool:
+    return bool(snapshot.happened_at or snapshot.local_time or snapshot.created_at)
+
+
+def checkpoint_row(tracking: Tracking, snapshot: CheckpointSnapshot) -> Checkpoint:
+    return Checkpoint(
+        tracking=tracking,
+        fingerprint=snapshot.fingerprint,
+        tag=snapshot.tag,
+        subtag=snapshot.subtag,
+        subtag_message=snapshot.subtag_message,
+        message=snapshot.message,
+        location=snapshot.location,
+        city=snapshot.city,
+        state=snapshot.state,
+        postal_code=snapshot.postal_code,
+        country=snapshot.country,
+        courier=snapshot.courier,
+        raw_tag=snapshot.raw_tag,
+        source=snapshot.source,
+        time_text=snapshot.time_text,
+        happened_at=snapshot.happened_at,
+        local_time=snapshot.local_time.isoformat() if snapshot.local_time else "",
+        sort_at=from_aftership.sort_key(snapshot)[0] if has_time(snapshot) else None,
+        reported_at=snapshot.created_at,
+    )
+
+
+def want_write_back(tracking_ids: Iterable[str]) -> None:
+    """Wish for one write of each order that shows one of these trackings on a parcel that is still there."""
+    parcels = Parcel.objects.filter(tracking__in=list(tracking_ids), removed_at=None, order__deleted_at=None)
+    orders = {parcel.order_id: parcel.order for parcel in parcels.select_related("order__project")}
+    jobs.want(
+        jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream_key(order.project), order.correlation_id)
+        for order in orders.values()
+    )
+
+
+def check(trackings: Collection[Tracking]) -> None:
+    """Open what is doubtful about the new states, and close what has healed."""
+    had_problem = open_among(DOUBTS, trackings)
+    for tracking in trackings:
+        doubts = doubts_of(tracking)
+        for kind, cause in doubts.items():
+            open_problem(kind, tracking, cause, correlation_id=tracking.correlation_id)
+        if subject_key(tracking) in had_problem:
+            close_problems(set(DOUBTS) - set(doubts), tracking, f"It is {tracking.status} with {tracking.courier} now.")
+
+
+def doubts_of(tracking: Tracking) -> dict[ProblemKind, str]:
+    """What a person should look at: a status we do not know, a courier that AfterShip corrected or cannot tell."""
+    doubts = {}
+    if tracking.status == ParcelStatus.UNKNOWN:
+        cause = f"AfterShip says '{tracking.tag}' ({tracking.subtag or 'no subtag'}), which is not in our table."
+        doubts[ProblemKind.UNKNOWN_STATUS] = cause
+    if tracking.courier == UNRECOGNIZED:
+        doubts[ProblemKind.UNMAPPED_CARRIER] = "AfterShip does not recognise the carrier of this number."
+    elif tracking.requested_courier and tracking.courier not in ("", tracking.requested_courier):
+        cause = f"We asked for {tracking.requested_courier}, AfterShip tracks it with {tracking.courier}."
+        doubts[ProblemKind.CARRIER_MISMATCH] = cause
+    return doubts
+
+
+def apply_receipts(receipts: Sequence[Receipt]) -> None:
+    """Apply AfterShip webhooks in one transaction (the caller's). Sets state and outcome on each receipt, unsaved.
+
+    What cannot be read is quarantined, what concerns nobody is ignored; both keep their bytes and can be replayed.
+    """
+    events = {receipt: event for receipt in receipts if (event := read_event(receipt)) is not None}
+    for endpoint in sorted({receipt.endpoint for receipt in events}):
+        mine = {receipt: event for receipt, event in events.items() if receipt.endpoint == endpoint}
+        account = AfterShipAccount.objects.get(key=endpoint)
+        batch = Batch.lock(account, (event.snapshot.aftership_id for event in mine.values()))
+        for receipt, event in mine.items():
+            apply_event(batch, receipt, event)
+        batch.save()
+
+
+def read_event(receipt: Receipt) -> WebhookEvent | None:
+    """Parse one webhook; a receipt that has no known, readable event is ended here and gives None."""
+    try:
+        document = json_text.loads(bytes(receipt.body))
+        receipt.event = from_aftership.event_name(document)
+        if receipt.event not in from_aftership.KNOWN_EVENTS:
+            end(receipt, ReceiptState.IGNORED, f"unknown event '{receipt.event}'")
+            return None
+        event = from_aftership.parse_webhook(document)
+    except PayloadError as error:
+        end(receipt, ReceiptState.QUARANTINED, str(error))
+        return None
+    receipt.subject = event.snapshot.aftership_id
+    return event
+
+
+def apply_event(batch: Batch, receipt: Receipt, event: WebhookEvent) -> None:
+    tracking = batch.by_id.get(event.snapshot.aftership_id)
+    if tracking is None:
+        outcome = f"{UNKNOWN_TRACKING}: no tracking of ours has AfterShip's id {event.snapshot.aftership_id}"
+        end(receipt, ReceiptState.IGNORED, outcome)
+        return
+    receipt.correlation_id = tracking.correlation_id
+    outcome = batch.apply(tracking, event.snapshot)
+    if tracking.retired_at:
+        outcome += f"; the tracking is retired ({tracking.retired_reason}), nothing is written"
+    end(receipt, ReceiptState.DONE, outcome)
+    tell(
+        "update received",
+        number=tracking.tracking_number,
+        tag=event.snapshot.subtag or event.snapshot.tag,
+        outcome=outcome,
+        correlation_id=tracking.correlation_id,
+    )
+
+
+def end(receipt: Receipt, state: ReceiptState, outcome: str) -> None:
+    receipt.state, receipt.outcome, receipt.processed_at = state, outcome[:500], timezone.now()

@@ -1,0 +1,198 @@
+"""commercetools' news → Order, Parcels, and the trackings they need.
+
+    messages ─> note_messages ─> one COLLECT job per order ─> collect_order: GET ─> store_order
+                                                     answer of our own write ──────────┘
+    store_order ─> link_parcel: number ─> route ─> courier ─> Tracking (+ PUSH), or a Problem with its cause
+
+A message is only a hint that its order changed: the order is read and its state counts, so that messages may come
+twice, late and in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.correlation import new_correlation_id
+from stores.models import Project, Store
+from tracking.clients.errors import NotFound
+from tracking.enums import JobKind, ReceiptState
+from tracking.models import Order, Parcel, Receipt
+from tracking.payloads import from_commercetools, json_text
+from tracking.payloads.errors import PayloadError
+from tracking.payloads.from_commercetools import RELEVANT_TYPES, OrderMessage, OrderSnapshot, ParcelSnapshot
+from tracking.services import connections, jobs
+from tracking.services.apply_update import end
+from tracking.services.link import link_parcel, retire_unused
+from tracking.services.story import tell
+
+DELETIONS = {"OrderDeleted", "ResourceDeleted"}
+
+
+def note_messages(receipts: Sequence[Receipt]) -> None:
+    """Turn commercetools messages into wishes to read their orders, in one transaction (the caller's).
+
+    Sets state and outcome on each receipt, unsaved. A change that we know already, such as the echo of our own write,
+    costs nothing: its ``resourceVersion`` is not above the version we hold.
+    """
+    messages = {receipt: message for receipt in receipts if (message := read_message(receipt)) is not None}
+    for endpoint in sorted({receipt.endpoint for receipt in messages}):
+        project = Project.objects.get(key=endpoint)
+        mine = {receipt: message for receipt, message in messages.items() if receipt.endpoint == endpoint}
+        orders = order_shells(project, list(mine.values()))
+        upstream = connections.upstream_key(project)
+        wishes = []
+        for receipt, message in mine.items():
+            order = orders[message.resource_id]
+            receipt.correlation_id = order.correlation_id
+            if is_known(order, message):
+                end(receipt, ReceiptState.DONE, f"known: the order was read at version {order.version}")
+                continue
+            wishes.append(jobs.Wish(JobKind.COLLECT, str(order.pk), upstream, order.correlation_id))
+            end(receipt, ReceiptState.DONE, "the order will be read")
+            tell("message received", order=str(order), message=receipt.event, correlation_id=order.correlation_id)
+        jobs.want(wishes)
+
+
+def is_known(order: Order, message: OrderMessage) -> bool:
+    """Whether we hold the order at this version or a later one already."""
+    if order.version is None or message.resource_version is None or message.type in DELETIONS:
+        return False
+    return order.deleted_at is None and message.resource_version <= order.version
+
+
+def read_message(receipt: Receipt) -> OrderMessage | None:
+    """Parse one message; a receipt that is not about an order, or not readable, is ended here and gives None."""
+    try:
+        message = from_commercetools.parse_message(json_text.loads(bytes(receipt.body)))
+    except PayloadError as error:
+        end(receipt, ReceiptState.QUARANTINED, str(error))
+        return None
+    receipt.event, receipt.subject = message.type[:100], message.resource_id[:128]
+    if message.resource_type != "order":
+        end(receipt, ReceiptState.IGNORED, f"about a {message.resource_type}, not an order")
+    elif message.project_key and message.project_key != receipt.endpoint:
+        end(receipt, ReceiptState.QUARANTINED, f"projectKey: belongs to project {message.project_key}")
+    elif message.type and message.type not in RELEVANT_TYPES:
+        end(receipt, ReceiptState.IGNORED, f"{message.type} changes nothing that is shipped")
+    else:
+        return message
+    return None
+
+
+def order_shells(project: Project, messages: Sequence[OrderMessage]) -> dict[str, Order]:
+    """The orders that the messages speak of, by commercetools id; new ones as empty rows with a code of their own."""
+    numbers = {message.resource_id: message.order_number for message in messages}
+    shells = [
+        Order(
+            project=project,
+            commercetools_id=order_id,
+            order_number=numbers[order_id][:256],
+            correlation_id=new_correlation_id(),
+        )
+        for order_id in sorted(numbers)
+    ]
+    Order.objects.bulk_create(shells, ignore_conflicts=True)
+    return {
+        order.commercetools_id: order for order in Order.objects.filter(project=project, commercetools_id__in=numbers)
+    }
+
+
+def collect_order(order_id: int) -> None:
+    """Read the order and take in what it says. Raises UpstreamError; safe to repeat and to run beside a write."""
+    order = Order.objects.select_related("project").get(pk=order_id)
+    try:
+        document = connections.commercetools(order.project).get_order(order.commercetools_id)
+    except NotFound:
+        mark_deleted(order)
+        return
+    store_order(order, document)
+
+
+def store_order(order: Order, document: dict[str, Any]) -> Order:
+    """Take in an order document of commercetools; one that is older than what we hold changes nothing.
+
+    Raises PayloadError where the document is not an order. Returns the row as it is now.
+    """
+    snapshot = from_commercetools.parse_order(document)
+    with transaction.atomic():
+        order = Order.objects.select_for_update().select_related("project").get(pk=order.pk)
+        if order.version is not None and snapshot.version < order.version:
+            return order
+        take_order(order, snapshot)
+        parcels = take_parcels(order, snapshot)
+        replaced = [link_parcel(order, parcel) for parcel in parcels if parcel.removed_at is None]
+        retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
+        gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
+        retire_unused(gone, "the parcel was removed")
+    return order
+
+
+def take_order(order: Order, snapshot: OrderSnapshot) -> None:
+    """Copy the order's facts onto its row, and save it."""
+    if snapshot.store_key:
+        order.store, _ = Store.objects.get_or_create(project=order.project, key=snapshot.store_key)
+    else:
+        order.store = None
+    order.version = snapshot.version
+    order.order_number = snapshot.order_number
+    order.customer_email = snapshot.customer_email.lower()
+    order.locale = snapshot.locale
+    order.order_state, order.shipment_state = snapshot.order_state, snapshot.shipment_state
+    order.ordered_at = snapshot.created_at
+    order.destination_country = snapshot.destination.country
+    order.destination_state = snapshot.destination.state
+    order.destination_city = snapshot.destination.city
+    order.destination_postal_code = snapshot.destination.postal_code
+    order.items = snapshot.items
+    order.type_id, order.carried = snapshot.type_id, snapshot.fields
+    order.collected_at, order.deleted_at = timezone.now(), None
+    order.save()
+
+
+def take_parcels(order: Order, snapshot: OrderSnapshot) -> list[Parcel]:
+    """Bring the order's parcel rows in line with the document; returns those present, and those just removed."""
+    known = {parcel.commercetools_id: parcel for parcel in order.parcels.select_related("tracking")}
+    touched = []
+    for parcel_snapshot in snapshot.parcels:
+        parcel = known.pop(parcel_snapshot.commercetools_id, None)
+        is_new = parcel is None
+        parcel = parcel or Parcel(order=order, commercetools_id=parcel_snapshot.commercetools_id)
+        take_parcel(parcel, parcel_snapshot)
+        parcel.save()
+        touched.append(parcel)
+        if is_new:
+            tell("parcel found", order=str(order), carrier=parcel.carrier, number=parcel.tracking_number or "none yet")
+    for parcel in known.values():
+        if parcel.removed_at is None:
+            parcel.removed_at = timezone.now()
+            parcel.save(update_fields=["removed_at"])
+            touched.append(parcel)
+            tell("parcel removed", order=str(order), number=parcel.tracking_number)
+    return touched
+
+
+def take_parcel(parcel: Parcel, snapshot: ParcelSnapshot) -> None:
+    parcel.delivery_id, parcel.shipping_key, parcel.key = snapshot.delivery_id, snapshot.shipping_key, snapshot.key
+    parcel.carrier, parcel.tracking_number = snapshot.carrier, snapshot.tracking_number
+    parcel.provider, parcel.is_return = snapshot.provider, snapshot.is_return
+    parcel.items = snapshot.items or snapshot.delivery_items
+    parcel.type_id, parcel.carried = snapshot.type_id, snapshot.fields
+    parcel.shipped_at, parcel.removed_at = snapshot.created_at, None
+
+
+def mark_deleted(order: Order) -> None:
+    """The order is gone in commercetools: its trackings are retired, its history stays."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order.pk)
+        order.deleted_at = order.deleted_at or now
+        order.save(update_fields=["deleted_at"])
+        live = Parcel.objects.filter(order=order, removed_at=None)
+        trackings = [tracking_id for tracking_id in live.values_list("tracking", flat=True) if tracking_id]
+        live.update(removed_at=now)
+        retire_unused(trackings, "the order was deleted in commercetools")
+    tell("order deleted in commercetools", order=str(order))

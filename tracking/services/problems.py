@@ -1,0 +1,85 @@
+"""Problems open with a cause and a next step, count while they last, and close by themselves when they heal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tracking.enums import ProblemKind
+from tracking.models import Job, Order, Parcel, Problem, Tracking
+from tracking.services.story import tell
+
+NEXT_STEP = {
+    ProblemKind.UNROUTED: "Add a route for this project and store, then read the order again.",
+    ProblemKind.UNMAPPED_CARRIER: "Map this carrier text to a courier, then read the order again.",
+    ProblemKind.CARRIER_MISMATCH: "Check the carrier mapping: AfterShip tracks this number with another courier.",
+    ProblemKind.BAD_NUMBER: "Correct the tracking number on the parcel in commercetools.",
+    ProblemKind.MISSING_FIELD: "Complete the order's address, or the extra fields of the carrier mapping.",
+    ProblemKind.REFUSED: "Read the upstream's words, mend the cause, then requeue the job.",
+    ProblemKind.FOREIGN_TYPE: "Let setup_commercetools extend the merchant's own Type, or remove that Type.",
+    ProblemKind.TYPE_MISSING: "Run setup_commercetools for this project; the write is repeated by itself.",
+    ProblemKind.UNKNOWN_STATUS: "Tell us what this status means; until then it is shown as unknown.",
+    ProblemKind.UPSTREAM_PAUSED: "Check credentials and scopes. Work goes on by itself once they are accepted.",
+    ProblemKind.DEAD_LETTER: "Mend the cause, then requeue the job.",
+}
+
+
+def open_problem(
+    kind: ProblemKind,
+    subject: Order | Parcel | Tracking | Job | str,
+    cause: str,
+    *,
+    correlation_id: str,
+    order: Order | None = None,
+) -> Problem:
+    """Open the problem, or count it once more where it is open. Safe to repeat and to race: one open row each."""
+    links = links_of(subject, order)
+    facts = {"cause": cause[:1000], "seen_at": timezone.now(), "correlation_id": correlation_id}
+    known = Problem.objects.filter(kind=kind, subject=subject_key(subject), closed_at=None)
+    if known.update(occurrences=F("occurrences") + 1, **facts):
+        return known.get()
+    try:
+        with transaction.atomic():
+            problem = Problem.objects.create(
+                kind=kind, subject=subject_key(subject), next_step=NEXT_STEP[kind], **facts, **links
+            )
+    except IntegrityError:  # somebody else opened it in between
+        known.update(occurrences=F("occurrences") + 1, **facts)
+        return known.get()
+    tell("problem opened", kind=kind.value, subject=problem.subject, cause=cause[:300])
+    return problem
+
+
+def close_problems(kinds: Iterable[ProblemKind], subject: Order | Parcel | Tracking | Job | str, reason: str) -> int:
+    """Close what is open of these kinds about this subject; returns how many were."""
+    closed = Problem.objects.filter(kind__in=list(kinds), subject=subject_key(subject), closed_at=None).update(
+        closed_at=timezone.now(), closed_reason=reason
+    )
+    if closed:
+        tell("problem closed", subject=subject_key(subject), reason=reason)
+    return closed
+
+
+def open_among(kinds: Iterable[ProblemKind], subjects: Iterable[Order | Parcel | Tracking | Job | str]) -> set[str]:
+    """Keys of those subjects that have an open problem of one of these kinds: one query for many subjects."""
+    keys = [subject_key(subject) for subject in subjects]
+    return set(
+        Problem.objects.filter(kind__in=list(kinds), subject__in=keys, closed_at=None).values_list("subject", flat=True)
+    )
+
+
+def subject_key(subject: Order | Parcel | Tracking | Job | str) -> str:
+    """``parcel:12``, ``order:7`` …; text is taken as it is."""
+    return subject if isinstance(subject, str) else f"{subject._meta.model_name}:{subject.pk}"
+
+
+def links_of(subject: Order | Parcel | Tracking | Job | str, order: Order | None) -> dict[str, object]:
+    links: dict[str, object] = {} if isinstance(subject, str) else {str(subject._meta.model_name): subject}
+    if isinstance(subject, Parcel):
+        links["order"] = subject.order
+    if order is not None:
+        links["order"] = order
+    return links

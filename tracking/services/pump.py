@@ -1,0 +1,297 @@
+"""The one engine: drain receipts, then run due jobs, until nothing is due. Whoever runs it, it does the same.
+
+    web: kick (at most one queued) ─┐
+    django-q2: a sweep each minute ─┼─> pump ─> drain_receipts (batches, one transaction each)
+    work --once ────────────────────┘       └─> run_jobs (claimed, then called in threads, no transaction open)
+
+Any number of pumps may run at once, on any number of hosts: rows are claimed with SKIP LOCKED or fenced updates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from config.correlation import bound
+from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, UpstreamError
+from tracking.clients.http import Call, observed
+from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
+from tracking.models import Attempt, Heartbeat, Job, Receipt
+from tracking.services import connections, jobs
+from tracking.services.apply_update import apply_receipts
+from tracking.services.collect import collect_order, note_messages
+from tracking.services.couriers import import_couriers
+from tracking.services.problems import close_problems, open_problem
+from tracking.services.push import push_tracking, retire_tracking
+from tracking.services.story import tell
+from tracking.services.write_back import write_order
+
+logger = structlog.get_logger("trackbridge.pump")
+
+RECEIPT_BATCH = 200
+RECEIPT_MOST_ATTEMPTS = 10
+LINGER_SECONDS = 5.0  # work that falls due this soon is waited for rather than left to the next kick
+IDLE_SLEEP_SECONDS = 0.1
+HEARTBEAT = "pump"
+
+HANDLERS: dict[str, Callable[[str], object]] = {
+    JobKind.COLLECT: lambda subject: collect_order(int(subject)),
+    JobKind.PUSH: push_tracking,
+    JobKind.RETIRE: retire_tracking,
+    JobKind.WRITE_BACK: lambda subject: write_order(int(subject)),
+    JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),
+}
+
+
+@dataclass
+class Pumped:
+    """What one pump run did."""
+
+    receipts: int = 0
+    jobs: int = 0
+
+
+def pump(seconds: float) -> Pumped:
+    """Work for up to ``seconds``: until nothing is due now or within the next few seconds."""
+    total, runner = Pumped(), Runner()
+    ends_at, beat_at = time.monotonic() + seconds, 0.0
+    while time.monotonic() < ends_at:
+        if time.monotonic() - beat_at > 1:
+            beat()
+            beat_at = time.monotonic()
+        receipts, started = drain_receipts(), runner.start_due()
+        total.receipts += receipts
+        total.jobs += started
+        if not receipts and not started:
+            if not runner.in_flight and not is_due_soon():
+                break
+            runner.wait(IDLE_SLEEP_SECONDS)
+    runner.wait_for_all()
+    return total
+
+
+def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
+    """Work until nothing is due, following jobs included; the debounce counts as over, a back-off does not."""
+    total, runner = Pumped(), Runner()
+    while True:
+        receipts, started = drain_receipts(), runner.start_due(ignore_debounce=True)
+        total.receipts += receipts
+        total.jobs += started
+        if report and (receipts or started):
+            report(total)
+        if not receipts and not started:
+            if not runner.in_flight:
+                return total
+            runner.wait(IDLE_SLEEP_SECONDS)
+
+
+def beat() -> None:
+    """Show life, and let the next kick be queued."""
+    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now(), "kicked_at": None})
+
+
+def is_due_soon() -> bool:
+    soon = timezone.now() + timedelta(seconds=LINGER_SECONDS)
+    waiting = jobs.due_jobs(soon).exclude(upstream__in=connections.paused_upstreams())
+    return waiting.exists() or pending_receipts(soon).exists()
+
+
+# ── receipts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pending_receipts(now: datetime) -> QuerySet[Receipt]:
+    return Receipt.objects.filter(state=ReceiptState.PENDING, next_attempt_at__lte=now)
+
+
+def drain_receipts(limit: int = RECEIPT_BATCH) -> int:
+    """Take in one batch of pending receipts in one transaction; returns how many were handled.
+
+    Where a batch fails, its receipts are tried one by one, so that one that cannot be handled delays nobody else.
+    """
+    try:
+        with transaction.atomic():
+            return handle(claim_receipts(limit))
+    except (OperationalError, InterfaceError):  # the database itself: nothing was lost, somebody tries again
+        raise
+    except Exception:
+        logger.exception("a batch of receipts failed, they are tried one by one")
+    return sum(drain_one(pk) for pk in pending_receipts(timezone.now()).values_list("pk", flat=True)[:limit])
+
+
+def claim_receipts(limit: int) -> list[Receipt]:
+    """Lock pending receipts, oldest first; others skip them until this transaction ends."""
+    due = pending_receipts(timezone.now()).order_by("next_attempt_at", "pk")
+    return list(due.select_for_update(skip_locked=True)[:limit])
+
+
+def handle(receipts: list[Receipt]) -> int:
+    """Apply receipts of both kinds in the caller's transaction and save their ends."""
+    apply_receipts([receipt for receipt in receipts if receipt.source == Source.AFTERSHIP])
+    note_messages([receipt for receipt in receipts if receipt.source == Source.COMMERCETOOLS])
+    Receipt.objects.bulk_update(
+        receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at"], batch_size=100
+    )
+    return len(receipts)
+
+
+def drain_one(pk: int) -> int:
+    """Handle one receipt on its own; a failure is noted on it, and ends in quarantine after some tries."""
+    try:
+        with transaction.atomic():
+            return handle(
+                list(Receipt.objects.filter(pk=pk, state=ReceiptState.PENDING).select_for_update(skip_locked=True))
+            )
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        logger.exception("a receipt failed", receipt=pk)
+        receipt = Receipt.objects.get(pk=pk)
+        is_over = receipt.attempts + 1 >= RECEIPT_MOST_ATTEMPTS
+        Receipt.objects.filter(pk=pk, state=ReceiptState.PENDING).update(
+            attempts=F("attempts") + 1,
+            next_attempt_at=timezone.now() + timedelta(seconds=jobs.backoff_seconds(receipt.attempts + 1)),
+            outcome=f"{type(error).__name__}: {error}"[:500],
+            state=ReceiptState.QUARANTINED if is_over else ReceiptState.PENDING,
+        )
+        return 1
+
+
+# ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Runner:
+    """Runs jobs side by side in threads, and claims no more than it has room for; with one thread, in the caller's."""
+
+    def __init__(self) -> None:
+        self.in_flight: set[Future[None]] = set()
+
+    def start_due(self, *, ignore_debounce: bool = False) -> int:
+        """Claim and start due jobs; returns how many. Raises what a finished one could not record (a lost database)."""
+        for over in [future for future in self.in_flight if future.done()]:
+            self.in_flight.remove(over)
+            over.result()
+        room = settings.JOB_THREADS - len(self.in_flight)
+        if room < 1:
+            return 0
+        claimed = jobs.claim(room, paused=connections.paused_upstreams(), ignore_debounce=ignore_debounce)
+        for job in claimed:
+            if settings.JOB_THREADS == 1:
+                run_job(job)
+            else:
+                self.in_flight.add(threads().submit(run_in_thread, job))
+        return len(claimed)
+
+    def wait(self, seconds: float) -> None:
+        """Until one of the running jobs is over, at most ``seconds``."""
+        if self.in_flight:
+            wait(self.in_flight, timeout=seconds, return_when=FIRST_COMPLETED)
+        else:
+            time.sleep(seconds)
+
+    def wait_for_all(self) -> None:
+        for future in wait(self.in_flight).done:
+            future.result()
+
+
+@cache
+def threads() -> ThreadPoolExecutor:
+    """This process' threads for jobs. Kept, so that each keeps its database connection."""
+    return ThreadPoolExecutor(settings.JOB_THREADS, thread_name_prefix="job")
+
+
+def run_in_thread(job: Job) -> None:
+    close_old_connections()
+    run_job(job)
+
+
+def run_job(job: Job) -> None:
+    """Run one claimed job and record its end. Never raises for what went wrong upstream."""
+    ledger = Ledger(job)
+    with bound(job.correlation_id), observed(ledger.record, job.correlation_id, settings.JOB_DEADLINE_SECONDS):
+        if job.attempts > settings.JOB_MAX_ATTEMPTS:
+            give_up(job, "crash", f"It never came to an end (tried {job.attempts - 1} times)")
+            return
+        try:
+            HANDLERS[job.kind](job.subject)
+        except UpstreamError as error:
+            failed(job, error, ledger)
+        except Exception as error:
+            logger.exception("a job failed for a reason of our own", kind=job.kind, subject=job.subject)
+            retry_or_bury(job, "internal", f"{type(error).__name__}: {error}", None, ledger)
+        else:
+            jobs.finish(job)
+            if ledger.last:
+                connections.resume(job.upstream)
+            if job.last_error_code:
+                close_problems([ProblemKind.DEAD_LETTER], job, "It worked.")
+
+
+class Ledger:
+    """Keeps each upstream call of a job as an Attempt, the moment it is over."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.last: Attempt | None = None
+
+    def record(self, call: Call) -> None:
+        self.last = Attempt.objects.create(
+            job=self.job,
+            upstream=self.job.upstream,
+            correlation_id=self.job.correlation_id,
+            endpoint=call.endpoint[:80],
+            method=call.method,
+            path=call.path[:1000],
+            status=call.status,
+            outcome=call.outcome,
+            code=call.code[:80],
+            message=call.message[:1000],
+            request_excerpt=call.request_excerpt,
+            response_excerpt=call.response_excerpt,
+            started_at=call.started_at,
+            duration_ms=call.duration_ms,
+        )
+
+    def waits(self, seconds: float) -> None:
+        """Note on the last call how long its job waits now."""
+        if self.last:
+            Attempt.objects.filter(pk=self.last.pk).update(wait_seconds=round(seconds, 3))
+
+
+def failed(job: Job, error: UpstreamError, ledger: Ledger) -> None:
+    """An upstream's no, by its verdict: wait for budget or credentials, give up, or try again later."""
+    if isinstance(error, BudgetSpent):
+        jobs.postpone(job, seconds=error.retry_after_seconds or 1, code=error.code, message=str(error))
+    elif isinstance(error, AccountStopped):
+        seconds = connections.pause(job.upstream, error, correlation_id=job.correlation_id)
+        ledger.waits(seconds)
+        jobs.postpone(job, seconds=seconds, code=error.code, message=str(error))
+    elif isinstance(error, Refused):
+        give_up(job, error.code, str(error))
+    else:
+        retry_or_bury(job, error.code, str(error), error.retry_after_seconds, ledger)
+
+
+def retry_or_bury(job: Job, code: str, message: str, at_least: float | None, ledger: Ledger) -> None:
+    if job.attempts >= settings.JOB_MAX_ATTEMPTS:
+        give_up(job, code, f"{message} (tried {job.attempts} times)")
+        return
+    wait = jobs.back_off(job, code=code, message=message, at_least=at_least)
+    ledger.waits(wait)
+    tell("will be tried again", job=job.kind, code=code, attempt=job.attempts, wait_seconds=round(wait, 1))
+
+
+def give_up(job: Job, code: str, message: str) -> None:
+    """Make it a dead letter, which is a Problem with its cause; nothing is deleted."""
+    jobs.bury(job, code=code, message=message)
+    open_problem(ProblemKind.DEAD_LETTER, job, f"{job.kind}: {message}", correlation_id=job.correlation_id)
+    tell("gave up", job=job.kind, code=code, attempts=job.attempts)

@@ -1,0 +1,209 @@
+"""Tracking → AfterShip: open it once, adopt it where it is there already, retire it when no parcel shows it any more.
+
+The tracking's own key goes along as AfterShip's ``id``. So a repeated or timed-out create is harmless: AfterShip says
+"already exists" (4003), and looking up our own id finds what the lost answer had made.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from stores.models import Courier, Route
+from tracking.clients.aftership import AfterShipClient
+from tracking.clients.errors import AlreadyExists, NotFound, Refused, RetryLater
+from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
+from tracking.models import Parcel, Receipt, Tracking
+from tracking.payloads import from_aftership, to_aftership
+from tracking.payloads.from_commercetools import Destination
+from tracking.payloads.to_aftership import TrackingRequest
+from tracking.services import connections, jobs
+from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
+from tracking.services.problems import close_problems, open_problem
+from tracking.services.story import tell
+
+PUSH_PROBLEMS = [ProblemKind.MISSING_FIELD, ProblemKind.REFUSED, ProblemKind.UNMAPPED_CARRIER]
+REFUSED_AS = {
+    "4011": ProblemKind.MISSING_FIELD,
+    "4012": ProblemKind.UNMAPPED_CARRIER,
+    "4010": ProblemKind.UNMAPPED_CARRIER,
+}
+
+
+def push_tracking(tracking_id: str) -> None:
+    """Open the tracking at AfterShip, with one call where nothing is in the way. Safe to repeat.
+
+    What AfterShip will not take becomes a Problem with its own words. Raises UpstreamError where trying later helps.
+    """
+    tracking = Tracking.objects.select_related("account").get(pk=tracking_id)
+    parcel = shown_by(tracking)
+    if tracking.opened_at or tracking.retired_at or parcel is None:
+        return
+    fields = to_aftership.tracking_fields(request_of(tracking, parcel))
+    if missing := missing_of(tracking, fields):
+        courier = tracking.requested_courier
+        cause = f"{courier} needs {', '.join(missing)}, and neither the order nor the carrier mapping has it."
+        open_problem(
+            ProblemKind.MISSING_FIELD, tracking, cause, correlation_id=tracking.correlation_id, order=parcel.order
+        )
+        return
+    client = connections.aftership(tracking.account)
+    try:
+        opened(tracking, client.create_tracking(fields), how="opened")
+    except AlreadyExists as error:
+        adopt(tracking, client, error)
+    except Refused as error:
+        refused(tracking, parcel, error)
+
+
+def shown_by(tracking: Tracking) -> Parcel | None:
+    """The first parcel that shows this tracking: the one whose order gives the facts for AfterShip."""
+    live = Parcel.objects.filter(tracking=tracking, removed_at=None, order__deleted_at=None)
+    return live.select_related("order__project", "order__store", "route").order_by("pk").first()
+
+
+def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
+    """What AfterShip is told, from our rows. The shopper's e-mail goes along only where AfterShip writes to them."""
+    order, route = parcel.order, parcel.route
+    promised = None
+    if route and route.promise_days is not None and order.ordered_at:
+        promised = (order.ordered_at + timedelta(days=route.promise_days)).date()
+    return TrackingRequest(
+        id=tracking.pk,
+        tracking_number=tracking.tracking_number,
+        courier=tracking.requested_courier,
+        order_id=order.commercetools_id,
+        order_number=order.order_number,
+        order_date=order.ordered_at,
+        destination=Destination(
+            country=order.destination_country,
+            state=order.destination_state,
+            city=order.destination_city,
+            postal_code=order.destination_postal_code,
+        ),
+        locale=order.locale,
+        ship_date=parcel.shipped_at.date() if parcel.shipped_at else None,
+        is_return=tracking.is_return,
+        extra_fields=tracking.extra_fields,
+        notify_email=order.customer_email if route and route.notify == Route.Notify.AFTERSHIP else "",
+        promised_date=promised,
+    )
+
+
+def missing_of(tracking: Tracking, fields: dict[str, Any]) -> list[str]:
+    """Fields that the courier needs (as AfterShip lists them) and we do not have."""
+    courier = Courier.objects.filter(slug=tracking.requested_courier).first()
+    return to_aftership.missing_fields(courier.required_fields, fields) if courier else []
+
+
+def opened(tracking: Tracking, document: dict[str, Any], *, how: str) -> None:
+    """Record that AfterShip has it: id, first state, a write for each order, webhooks that came too early."""
+    snapshot = from_aftership.parse_tracking(document, path="data")
+    with transaction.atomic():
+        batch = Batch.lock(tracking.account, [tracking.pk])
+        row = batch.by_id[tracking.pk]
+        row.aftership_id, row.opened_at = snapshot.aftership_id, row.opened_at or timezone.now()
+        row.is_adopted = how == "adopted"
+        row.save(update_fields=["aftership_id", "opened_at", "is_adopted"])
+        close_problems(PUSH_PROBLEMS, row, "AfterShip has taken it.")
+        batch.apply(row, snapshot)
+        batch.save()
+        want_write_back([row.pk])
+        wake_early_webhooks(row)
+        if row.retired_at:  # the parcel went while the call was under way
+            jobs.want([retire_wish(row)])
+    tell(f"tracking {how}", number=row.tracking_number, courier=row.courier, account=row.account.key, id=row.pk)
+
+
+def wake_early_webhooks(tracking: Tracking) -> None:
+    """Webhooks that came under an id which we did not know yet are due again."""
+    Receipt.objects.filter(
+        source=Source.AFTERSHIP,
+        endpoint=tracking.account.key,
+        subject=tracking.aftership_id,
+        state=ReceiptState.IGNORED,
+        outcome__startswith=UNKNOWN_TRACKING,
+    ).update(state=ReceiptState.PENDING, next_attempt_at=timezone.now())
+
+
+def adopt(tracking: Tracking, client: AfterShipClient, error: AlreadyExists) -> None:
+    """AfterShip has it already: ours, from an answer that was lost, or somebody else's with the same number."""
+    try:
+        opened(tracking, client.get_tracking(tracking.pk), how="found again")
+        return
+    except NotFound:
+        found = find_same_number(tracking, client)
+    if found is None:
+        raise RetryLater("aftership", error.code, "It says the tracking exists, but shows none with this number.")
+    other = Tracking.objects.filter(account=tracking.account, aftership_id=found["id"]).exclude(pk=tracking.pk).first()
+    if other is None:
+        opened(tracking, found, how="adopted")
+    elif other.retired_at is None:
+        merge(tracking, other)
+    else:
+        free_retired(other)
+        raise RetryLater("aftership", error.code, "Our retired tracking of this number is being removed first.")
+
+
+def find_same_number(tracking: Tracking, client: AfterShipClient) -> dict[str, Any] | None:
+    """AfterShip's tracking of this number (and courier, if we asked for one), rather one of our orders'.
+
+    A list call, made only after a 4003.
+    """
+    filters = {"tracking_numbers": tracking.tracking_number}
+    if tracking.requested_courier:
+        filters["slug"] = tracking.requested_courier
+    found = list(client.list_trackings(**filters))
+    orders = Parcel.objects.filter(tracking=tracking, removed_at=None).values_list("order__commercetools_id", flat=True)
+    return next((one for one in found if one.get("order_id") in set(orders)), found[0] if found else None)
+
+
+def merge(tracking: Tracking, other: Tracking) -> None:
+    """Both rows turned out to be one tracking at AfterShip: the parcels move to the row that has it."""
+    with transaction.atomic():
+        Parcel.objects.filter(tracking=tracking).update(tracking=other)
+        reason = f"the same tracking as {other.pk}"
+        Tracking.objects.filter(pk=tracking.pk).update(retired_at=timezone.now(), retired_reason=reason)
+        close_problems(PUSH_PROBLEMS, tracking, reason)
+        want_write_back([other.pk])
+    tell("trackings merged", number=tracking.tracking_number, into=other.pk)
+
+
+def free_retired(other: Tracking) -> None:
+    """A retired row stands in the way of a new one: delete it at AfterShip, or let go of one that was never ours."""
+    if other.is_adopted:
+        Tracking.objects.filter(pk=other.pk).update(aftership_id="")
+    else:
+        jobs.want([retire_wish(other)])
+
+
+def refused(tracking: Tracking, parcel: Parcel, error: Refused) -> None:
+    """AfterShip's no becomes a Problem in its own words, on the tracking that it concerns."""
+    kind = REFUSED_AS.get(error.code, ProblemKind.REFUSED)
+    cause = f"{error.code}: {error.message}"
+    if kind == ProblemKind.UNMAPPED_CARRIER:
+        cause = f"Carrier '{parcel.carrier}' ({tracking.requested_courier or 'not mapped'}). {cause}"
+    open_problem(kind, tracking, cause, correlation_id=tracking.correlation_id, order=parcel.order)
+
+
+def retire_wish(tracking: Tracking) -> jobs.Wish:
+    upstream = connections.upstream_key(tracking.account)
+    return jobs.Wish(JobKind.RETIRE, tracking.pk, upstream, tracking.correlation_id)
+
+
+def retire_tracking(tracking_id: str) -> None:
+    """Delete a retired tracking at AfterShip, so that it is neither polled nor mailed about. Ours keeps its history.
+
+    One that AfterShip had before us is left alone. Already gone is fine. Raises UpstreamError.
+    """
+    tracking = Tracking.objects.select_related("account").get(pk=tracking_id)
+    if tracking.retired_at is None or tracking.is_adopted:
+        return
+    try:
+        connections.aftership(tracking.account).delete_tracking(tracking.aftership_id or tracking.pk)
+    except NotFound:
+        tell("tracking was gone at AfterShip", number=tracking.tracking_number)
+    Tracking.objects.filter(pk=tracking.pk).update(is_moving=False)

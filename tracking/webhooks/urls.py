@@ -1,0 +1,8 @@
+from django.urls import path
+
+from tracking.webhooks.views import AfterShipWebhookView, CommercetoolsMessageView
+
+urlpatterns = [
+    path("aftership/<str:key>/", AfterShipWebhookView.as_view(), name="aftership-webhook"),
+    path("commercetools/<str:key>/", CommercetoolsMessageView.as_view(), name="commercetools-messages"),
+]

@@ -1,0 +1,111 @@
+"""The two doors: ``/webhooks/aftership/{account-key}/`` and ``/webhooks/commercetools/{project-key}/``.
+
+Raw bytes, proof, one INSERT, 200. No JSON is judged here: what is authentic is kept as it came and answered 200, so
+that the sender stops; a worker finds out what it means. Only our own trouble is answered 5xx: then it comes again.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.db import DatabaseError
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from tracking.enums import Source
+from tracking.payloads.from_commercetools import unwrap
+from tracking.services.receive import store_receipts
+from tracking.tasks import kick
+from tracking.webhooks.authentication import AfterShipSignature, CommercetoolsBearer
+
+logger = structlog.get_logger("trackbridge.webhooks")
+
+
+class NotStored(APIException):
+    status_code = 503
+    default_detail = "The message could not be stored. Send it again."
+    default_code = "not_stored"
+
+
+class AcceptedSerializer(serializers.Serializer):
+    """What the sender is told: how many messages came, how many of them were new, and the code to ask about them."""
+
+    received = serializers.IntegerField(help_text="Messages in this request.")
+    new = serializers.IntegerField(help_text="Messages that had not come before.")
+    correlation_id = serializers.CharField(help_text="The code of this request in logs and console.")
+
+
+ANSWERS = {
+    200: AcceptedSerializer,
+    401: OpenApiResponse(description="Not authentic. Nothing was stored."),
+    404: OpenApiResponse(description="No such endpoint."),
+    413: OpenApiResponse(description="Larger than 1 MiB. Nothing was stored."),
+    503: OpenApiResponse(description="Could not be stored: send it again."),
+}
+
+
+class WebhookView(APIView):
+    """Store what came in, answer, wake a worker."""
+
+    source: Source
+    permission_classes = ()
+    throttle_classes = ()
+    parser_classes = ()
+    renderer_classes = (JSONRenderer,)
+
+    def split(self, body: bytes) -> list[bytes]:
+        return [body]
+
+    def post(self, request: Request, key: str) -> Response:
+        bodies = self.split(request.auth)
+        correlation_id = request._request.correlation_id  # type: ignore[attr-defined]
+        try:
+            new = store_receipts(self.source, key, bodies, request.headers, correlation_id)
+            if new:
+                kick()
+        except DatabaseError as error:
+            logger.exception("a message could not be stored", source=self.source.value, endpoint=key)
+            raise NotStored from error
+        logger.info("received", source=self.source.value, endpoint=key, received=len(bodies), new=new)
+        return Response({"received": len(bodies), "new": new, "correlation_id": correlation_id})
+
+
+class AfterShipWebhookView(WebhookView):
+    """AfterShip posts tracking updates here."""
+
+    source = Source.AFTERSHIP
+    authentication_classes = (AfterShipSignature,)
+
+    @extend_schema(
+        operation_id="receive_aftership_webhook",
+        tags=["webhooks"],
+        parameters=[OpenApiParameter("aftership-hmac-sha256", str, OpenApiParameter.HEADER, required=True)],
+        request=OpenApiTypes.OBJECT,
+        responses=ANSWERS,
+    )
+    def post(self, request: Request, key: str) -> Response:
+        return super().post(request, key)
+
+
+class CommercetoolsMessageView(WebhookView):
+    """commercetools messages come here: plain, in a Pub/Sub push envelope, or a list of either."""
+
+    source = Source.COMMERCETOOLS
+    authentication_classes = (CommercetoolsBearer,)
+
+    def split(self, body: bytes) -> list[bytes]:
+        return unwrap(body)
+
+    @extend_schema(
+        operation_id="receive_commercetools_message",
+        tags=["webhooks"],
+        request=OpenApiTypes.OBJECT,
+        responses=ANSWERS,
+    )
+    def post(self, request: Request, key: str) -> Response:
+        return super().post(request, key)
