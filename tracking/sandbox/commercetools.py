@@ -1,0 +1,553 @@
+"""commercetools over HTTP: token, route and scope, then the project's answer.
+
+    answer() > _endpoint (which call is this?) > _authorize (token, scope) > one _verb method > Answer
+
+A project keeps its orders as documents that are replaced, never changed in place. A write holds the project's lock from the version check
+to the emitted Messages; those are queued to the project's push address after the lock is released.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from tracking.sandbox import commercetools_errors as errors
+from tracking.sandbox import orders
+from tracking.sandbox.clock import millis
+from tracking.sandbox.commercetools_errors import CommercetoolsError
+from tracking.sandbox.dials import Dials
+from tracking.sandbox.journal import order_changes
+from tracking.sandbox.order_actions import Edit, apply_actions
+from tracking.sandbox.queries import query_page
+from tracking.sandbox.types_ import TypeStore
+from tracking.sandbox.webhooks import Sender, message_retry
+from tracking.sandbox.wire import Answer, Request, copy, dump
+
+MAX_ACTIONS = 500
+MESSAGE_BYTES = 256 * 1024
+FAULT_CODES = {400: "QueryTimedOut", 403: "insufficient_scope", 404: "ResourceNotFound", 409: "ConcurrentModification"}
+FAULT_CODES |= {500: "General", 502: "BadGateway", 503: "OverCapacity", 504: "GatewayTimeout"}
+HTML = b"<html><head><title>Error</title></head><body><h1>The server is having a bad time</h1></body></html>"
+
+
+@dataclass
+class Token:
+    """What an access token allows, and until when (monotonic seconds)."""
+
+    client_id: str
+    scopes: frozenset[str]
+    ends_at: float
+
+
+@dataclass
+class Project:
+    """One project and all it holds."""
+
+    key: str
+    client_id: str = ""
+    client_secret: str = ""
+    scope: str = ""
+    push: dict[str, Any] | None = None
+    token_seconds: float = 172_800
+    languages: list[str] = field(default_factory=lambda: ["en", "de"])
+    messages_enabled: bool = True
+    version: int = 1
+    types: TypeStore = field(default_factory=TypeStore)
+    stores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    order_numbers: dict[str, str] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    sequence_numbers: dict[str, int] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def document(self) -> dict[str, Any]:
+        """The project as GET /{projectKey} shows it."""
+        messages = {"enabled": self.messages_enabled, "deleteDaysAfterCreation": 15}
+        named = {"key": self.key, "name": self.key, "version": self.version, "languages": self.languages}
+        return {**named, "countries": ["DE", "AT", "GB"], "currencies": ["EUR", "GBP"], "messages": messages}
+
+    def order_by(self, *, order_id: str = "", number: str = "") -> dict[str, Any] | None:
+        """An order by id or by number."""
+        return self.orders.get(order_id or self.order_numbers.get(number, ""))
+
+    def keep(self, order: dict[str, Any]) -> None:
+        """Store a new state of an order."""
+        self.orders[order["id"]] = order
+        if order.get("orderNumber"):
+            self.order_numbers[order["orderNumber"]] = order["id"]
+
+    def forget(self, order: dict[str, Any]) -> None:
+        """Remove an order."""
+        del self.orders[order["id"]]
+        self.order_numbers.pop(order.get("orderNumber", ""), None)
+
+
+@dataclass
+class Endpoint:
+    """Which call a request is: its template, the scopes of which one is needed, and who answers."""
+
+    template: str
+    scopes: tuple[str, ...]
+    verb: Callable[..., Answer]
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Commercetools:
+    """All projects of the sandbox. ``answer`` serves the real API, the other public methods the control API."""
+
+    name = "commercetools"
+
+    def __init__(self, sender: Sender, dials: Dials) -> None:
+        self._sender, self._dials = sender, dials
+        self._projects: dict[str, Project] = {}
+        self._tokens: dict[str, Token] = {}
+
+    # -- the real API
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to one call; refusals come in commercetools' own envelope."""
+        try:
+            answer = self._answer(request)
+        except CommercetoolsError as error:
+            answer = Answer(error.status, error.body(), error=error.code)
+        answer.headers["X-Correlation-ID"] = request.headers.get("x-correlation-id") or f"sandbox-{uuid.uuid4()}"
+        if request.method == "HEAD":
+            answer.body = None
+        return answer
+
+    def spoiled(self, request: Request, rule: dict[str, Any]) -> Answer:
+        """The answer a ``fail`` rule asks for, in the form a call of this kind would get."""
+        status = rule.get("status", 503)
+        headers = {"X-Correlation-ID": request.headers.get("x-correlation-id", ""), **rule.get("headers", {})}
+        if rule.get("body") == "html":
+            return Answer(status, HTML, headers, "text/html", error="html")
+        error = errors.invalid_token() if status == 401 else None
+        code = FAULT_CODES.get(status, "General")
+        error = error or CommercetoolsError(status, code, f"The sandbox was told to answer {status}.")
+        return Answer(status, error.body(), headers, error=error.code)
+
+    def owner(self, request: Request) -> str:
+        """The project's key a call is about, "" for a token call or an unknown project."""
+        key = request.segments[0]
+        return key if key in self._projects else ""
+
+    def template(self, request: Request) -> str:
+        """ "METHOD /path/{template}" of a call."""
+        endpoint = self._endpoint(request)
+        return f"{request.method} {endpoint.template if endpoint else '(unknown)'}"
+
+    def _answer(self, request: Request) -> Answer:
+        if request.segments == ["oauth", "token"] and request.method == "POST":
+            return self._grant(request)
+        token = self._token(request)
+        endpoint = self._endpoint(request)
+        if endpoint is None:
+            raise CommercetoolsError(404, "ResourceNotFound", f"The path '{request.path}' is not known.")
+        key = request.segments[0]
+        self._authorize(token, key, endpoint)
+        project = self._projects.get(key)
+        if project is None:
+            raise errors.not_found(f"key '{key}'")
+        return endpoint.verb(request, project, token, **endpoint.values)
+
+    def _endpoint(self, request: Request) -> Endpoint | None:
+        method, rest = request.method, request.segments[1:]
+        if request.segments == ["oauth", "token"]:
+            return Endpoint("/oauth/token", (), self._grant)
+        prefix, store = "/{projectKey}", None
+        if len(rest) > 1 and rest[0] == "in-store" and rest[1].startswith("key="):
+            prefix, store, rest = "/{projectKey}/in-store/key={storeKey}", rest[1][4:], rest[2:]
+        endpoint = self._order_endpoint(method, rest, store) if rest[:1] == ["orders"] else None
+        if endpoint is None and store is None:
+            endpoint = self._other_endpoint(method, rest)
+        if endpoint is not None:
+            endpoint.template = prefix + endpoint.template
+        return endpoint
+
+    def _order_endpoint(self, method: str, rest: list[str], store: str | None) -> Endpoint | None:
+        read, write = ("view_orders", "manage_orders"), ("manage_orders",)
+        match [method, *rest]:
+            case ["GET" | "HEAD", "orders"]:
+                return Endpoint("/orders", read, self._query_orders, {"store": store})
+            case ["POST", "orders", "import"]:
+                return Endpoint("/orders/import", write, self._import_order)
+            case ["GET" | "HEAD" | "POST" | "DELETE", "orders", which]:
+                by_number = which.startswith("order-number=")
+                template = "/orders/order-number={orderNumber}" if by_number else "/orders/{id}"
+                identity = {"number": which[13:]} if by_number else {"order_id": which}
+                verbs = {"POST": self._update_order, "DELETE": self._delete_order}
+                verb, scopes = verbs.get(method, self._read_order), write if method in verbs else read
+                return Endpoint(template, scopes, verb, {"store": store, "identity": identity})
+        return None
+
+    def _other_endpoint(self, method: str, rest: list[str]) -> Endpoint | None:
+        match [method, *rest]:
+            case ["GET"]:
+                return Endpoint("", ("view_project_settings", "manage_project_settings"), self._read_project)
+            case ["POST"]:
+                return Endpoint("", ("manage_project_settings",), self._update_project)
+            case ["GET", "types"]:
+                return Endpoint("/types", ("view_types", "manage_types"), self._query_types)
+            case ["POST", "types"]:
+                return Endpoint("/types", ("manage_types",), self._create_type)
+            case ["GET" | "POST" | "DELETE", "types", which]:
+                verb = {"GET": self._read_type, "POST": self._update_type, "DELETE": self._delete_type}[method]
+                scopes = ("view_types", "manage_types") if method == "GET" else ("manage_types",)
+                return Endpoint(_template("/types", which), scopes, verb, {"identity": _identity(which)})
+            case ["GET", "stores" | "channels" as kind, *which] if len(which) < 2:
+                scopes = {"stores": ("view_stores", "manage_stores")}.get(kind, ("view_channels", "view_products"))
+                values = {"kind": kind, "identity": _identity(which[0]) if which else None}
+                return Endpoint(_template(f"/{kind}", *which), scopes, self._read_registry, values)
+            case ["GET", "messages"]:
+                return Endpoint("/messages", ("view_messages", "view_orders"), self._query_messages)
+            case ["GET", "messages", message_id]:
+                values = {"message_id": message_id}
+                return Endpoint("/messages/{id}", ("view_messages", "view_orders"), self._read_message, values)
+        return None
+
+    # -- tokens and scopes
+
+    def _grant(self, request: Request) -> Answer:
+        client_id, client_secret = _basic(request.headers.get("authorization", ""))
+        projects = [p for p in self._projects.values() if (p.client_id, p.client_secret) == (client_id, client_secret)]
+        if not client_id or not projects:
+            message = "Please provide valid client credentials using HTTP Basic Authentication."
+            raise CommercetoolsError(401, "invalid_client", message)
+        form = {**parse_qs(request.body.decode("latin-1")), **request.query}
+        if form.get("grant_type") != ["client_credentials"]:
+            raise CommercetoolsError(400, "unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type')}")
+        granted = [scope for project in projects for scope in project.scope.split()]
+        asked = form.get("scope", [""])[0].split() or granted
+        if missing := [scope for scope in asked if scope not in granted]:
+            raise CommercetoolsError(400, "invalid_scope", f"The scope '{missing[0]}' is not granted to the client.")
+        seconds = min(project.token_seconds for project in projects)
+        value = secrets.token_urlsafe(24)
+        self._tokens[value] = Token(client_id, frozenset(asked), time.monotonic() + seconds)
+        scope = " ".join(asked)
+        return Answer(200, {"access_token": value, "token_type": "Bearer", "expires_in": int(seconds), "scope": scope})
+
+    def _token(self, request: Request) -> Token:
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        token = self._tokens.get(value) if kind == "Bearer" else None
+        if token is None or token.ends_at <= time.monotonic():
+            raise errors.invalid_token()
+        return token
+
+    def _authorize(self, token: Token, project_key: str, endpoint: Endpoint) -> None:
+        store = endpoint.values.get("store")
+        enough = {f"manage_project:{project_key}", *(f"{name}:{project_key}" for name in endpoint.scopes)}
+        enough |= {f"{name}:{project_key}:{store}" for name in endpoint.scopes if store}
+        if not enough & token.scopes:
+            message = f"Insufficient scope. One of the following scopes is missing: {', '.join(sorted(enough))}."
+            raise CommercetoolsError(403, "insufficient_scope", message)
+
+    # -- orders
+
+    def _read_order(self, _request: Request, project: Project, _token: Token, **which: Any) -> Answer:
+        order = _order(project, **which)
+        return Answer(200, order, subject=order["id"])
+
+    def _query_orders(self, request: Request, project: Project, _token: Token, store: str | None) -> Answer:
+        found: Iterable[dict[str, Any]] = list(project.orders.values())
+        if store is not None:
+            found = [order for order in found if order.get("store", {}).get("key") == store]
+        return Answer(200, query_page(found, request))
+
+    def _import_order(self, request: Request, project: Project, token: Token) -> Answer:
+        draft = _json_object(request)
+        orders.check_import(draft)
+        store = draft.get("store")
+        if store and store.get("key") not in project.stores:
+            raise errors.reference_not_found("store", store)
+        order = self._add_order(project, {**draft, "origin": "Merchant"}, "OrderImported", token.client_id)
+        return Answer(201, order, effect="created", subject=order["id"])
+
+    def _update_order(self, request: Request, project: Project, token: Token, **which: Any) -> Answer:
+        body = _json_object(request)
+        version, actions = body.get("version"), body.get("actions")
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise errors.invalid_json("version: Missing required value")
+        if not isinstance(actions, list):
+            raise errors.invalid_json("actions: Missing required value")
+        if self._dials.happens("commercetools", "rival_rate"):
+            self._rival_write(project, _order(project, **which))
+        before, after = self._change_order(project, which, version, actions, token.client_id)
+        effect = "no_change" if before is after else "updated"
+        changes = [] if before is after else order_changes(before, after)
+        return Answer(200, after, effect=effect, subject=after["id"], changes=changes)
+
+    def _delete_order(self, request: Request, project: Project, _token: Token, **which: Any) -> Answer:
+        version = request.one("version") or ""
+        if not version.isdecimal():
+            raise errors.invalid_input("Malformed parameter: version: Missing required value")
+        with project.lock:
+            order = _order(project, **which)
+            if order["version"] != int(version):
+                raise errors.concurrent_modification(order["id"], int(version), order["version"])
+            self.delete_order(project, order["id"])
+        return Answer(200, order, effect="deleted", subject=order["id"])
+
+    def _add_order(
+        self, project: Project, partial: dict[str, Any], message_type: str, client_id: str
+    ) -> dict[str, Any]:
+        order = orders.complete_order(project.types, partial)
+        order["lastModifiedBy"] = order["createdBy"] = {"clientId": client_id, "isPlatformClient": False}
+        messages: list[tuple[str, dict[str, Any]]] = [(message_type, {"order": order})]
+        if message_type == "OrderCreated":
+            for shipping_key, _, delivery in orders.deliveries(order):
+                where = {"shippingKey": shipping_key} if shipping_key else {}
+                messages += [("DeliveryAdded", {"delivery": {**delivery, "parcels": []}, **where})]
+                for parcel in delivery["parcels"]:
+                    messages += [("ParcelAddedToDelivery", {"delivery": delivery, "parcel": parcel, **where})]
+        with project.lock:
+            if order["id"] in project.orders:
+                raise errors.duplicate_field("id", order["id"])
+            if order.get("orderNumber") in project.order_numbers:
+                raise errors.duplicate_field("orderNumber", order["orderNumber"])
+            project.keep(order)
+            self._emit(project, order, messages)
+        return order
+
+    def _change_order(
+        self, project: Project, which: dict[str, Any], version: int | None, actions: list[Any], client_id: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Before and after; the same object when nothing changed. ``version`` None skips the check."""
+        if len(actions) > MAX_ACTIONS:
+            raise errors.invalid_input(f"At most {MAX_ACTIONS} update actions are allowed.")
+        with project.lock:
+            before = _order(project, **which)
+            if version is not None and version != before["version"]:
+                raise errors.concurrent_modification(before["id"], version, before["version"])
+            after, now = copy(before), millis()
+            stores = frozenset(project.stores)
+            edit = Edit(after, project.types, now, stores, project.order_numbers.__contains__)
+            changed = apply_actions(edit, actions)
+            if not changed:
+                return before, before
+            after |= {"version": before["version"] + changed, "lastModifiedAt": now}
+            after["lastModifiedBy"] = {"clientId": client_id, "isPlatformClient": False}
+            project.keep(after)
+            self._emit(project, after, edit.messages)
+        return before, after
+
+    def _rival_write(self, project: Project, order: dict[str, Any]) -> None:
+        with project.lock:
+            current = project.orders[order["id"]]
+            project.keep({**current, "version": current["version"] + 1, "lastModifiedAt": millis()})
+
+    # -- Types, stores, channels, messages, the project
+
+    def _query_types(self, request: Request, project: Project, _token: Token) -> Answer:
+        return Answer(200, query_page(list(project.types.by_id.values()), request))
+
+    def _create_type(self, request: Request, project: Project, _token: Token) -> Answer:
+        with project.lock:
+            document = project.types.create(_json_object(request))
+        return Answer(201, document, effect="created", subject=document["key"])
+
+    def _read_type(self, _request: Request, project: Project, _token: Token, identity: dict[str, str]) -> Answer:
+        return Answer(200, _type(project, identity))
+
+    def _update_type(self, request: Request, project: Project, _token: Token, identity: dict[str, str]) -> Answer:
+        body = _json_object(request)
+        if not isinstance(body.get("version"), int) or not isinstance(body.get("actions"), list):
+            raise errors.invalid_json("version: Missing required value")
+        with project.lock:
+            before = _type(project, identity)
+            if before["version"] != body["version"]:
+                raise errors.concurrent_modification(before["id"], body["version"], before["version"])
+            after = project.types.update(before, body["actions"])
+        effect = "updated" if after["version"] != before["version"] else "no_change"
+        return Answer(200, after, effect=effect, subject=after["key"])
+
+    def _delete_type(self, request: Request, project: Project, _token: Token, identity: dict[str, str]) -> Answer:
+        with project.lock:
+            document = _type(project, identity)
+            if request.one("version") != str(document["version"]):
+                raise errors.concurrent_modification(
+                    document["id"], int(request.one("version") or 0), document["version"]
+                )
+            if any(document["id"].encode() in dump(order) for order in project.orders.values()):
+                message = (
+                    f"Can not delete a type while it is referenced by at least one 'order'. Type: {document['key']}"
+                )
+                raise CommercetoolsError(400, "ReferenceExists", message, referencedBy="order")
+            del project.types.by_id[document["id"]]
+        return Answer(200, document, effect="deleted", subject=document["key"])
+
+    def _read_registry(
+        self, request: Request, project: Project, _token: Token, kind: str, identity: dict[str, str] | None
+    ) -> Answer:
+        known = list((project.stores if kind == "stores" else project.channels).values())
+        if identity is None:
+            return Answer(200, query_page(known, request))
+        for document in known:
+            if all(document[name] == value for name, value in identity.items()):
+                return Answer(200, document)
+        raise errors.not_found(" ".join(f"{name} '{value}'" for name, value in identity.items()))
+
+    def _query_messages(self, request: Request, project: Project, _token: Token) -> Answer:
+        found = [_as_message(message) for message in list(project.messages)] if project.messages_enabled else []
+        return Answer(200, query_page(found, request))
+
+    def _read_message(self, _request: Request, project: Project, _token: Token, message_id: str) -> Answer:
+        for message in list(project.messages):
+            if message["id"] == message_id and project.messages_enabled:
+                return Answer(200, _as_message(message))
+        raise errors.not_found(f"ID '{message_id}'")
+
+    def _read_project(self, _request: Request, project: Project, _token: Token) -> Answer:
+        return Answer(200, project.document())
+
+    def _update_project(self, request: Request, project: Project, _token: Token) -> Answer:
+        body = _json_object(request)
+        if body.get("version") != project.version:
+            raise errors.concurrent_modification(project.key, body.get("version", 0), project.version)
+        for action in body.get("actions") or []:
+            if action.get("action") != "changeMessagesConfiguration":
+                raise errors.invalid_input(f"Invalid action '{action.get('action')}' for a Project.")
+            project.messages_enabled = bool(action["messagesConfiguration"]["enabled"])
+            project.version += 1
+        return Answer(200, project.document(), effect="updated")
+
+    # -- messages
+
+    def _emit(self, project: Project, order: dict[str, Any], messages: list[tuple[str, dict[str, Any]]]) -> None:
+        numbers = {"orderNumber": order["orderNumber"]} if order.get("orderNumber") else {}
+        for message_type, fields in messages:
+            sequence_number = project.sequence_numbers.get(order["id"], 0) + 1
+            project.sequence_numbers[order["id"]] = sequence_number
+            now = order["lastModifiedAt"] if message_type != "OrderDeleted" else millis()
+            message = {"notificationType": "Message", "projectKey": project.key, "id": str(uuid.uuid4()), "version": 1}
+            message |= {"sequenceNumber": sequence_number, "resource": {"typeId": "order", "id": order["id"]}}
+            message |= {"resourceVersion": order["version"], "resourceUserProvidedIdentifiers": numbers}
+            message |= {"type": message_type, "createdAt": now, "lastModifiedAt": now}
+            message |= {"createdBy": order["lastModifiedBy"], "lastModifiedBy": order["lastModifiedBy"], **fields}
+            project.messages.append(message)
+            self._push(project, message)
+
+    def _push(self, project: Project, message: dict[str, Any]) -> None:
+        push = project.push
+        if not push or (push.get("types") and message["type"] not in push["types"]):
+            return
+        body = dump(message)
+        if len(body) > MESSAGE_BYTES:
+            names = ("notificationType", "projectKey", "id", "version", "sequenceNumber", "resource", "resourceVersion")
+            left_out = {"reason": "Payload too large.", "payloadType": message["type"]}
+            kept = {name: message[name] for name in (*names, "resourceUserProvidedIdentifiers", "createdAt")}
+            body = dump({**kept, "payloadNotIncluded": left_out})
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {push['token']}"}
+        retry = message_retry(self._dials.value("messages", "retry_base_seconds"))
+        for delay in self._dials.sending_delays("messages"):
+            delay += push.get("delay_seconds", 0)
+            self._sender.post(push["url"], headers, body, retry=retry, delay_seconds=delay)
+
+    # -- the control API's side
+
+    def configure(self, settings: dict[str, Any]) -> Project:
+        """Create a project, or change what ``settings`` names of one; stores and channels are added or merged by key."""
+        project = self._projects.setdefault(settings["key"], Project(settings["key"]))
+        for name in ("client_id", "client_secret", "scope", "push", "token_seconds", "languages"):
+            if name in settings:
+                setattr(project, name, settings[name])
+        project.scope = project.scope or f"manage_project:{project.key}"
+        for store in settings.get("stores") or []:
+            defaults = {"name": {"en": store["key"]}, "languages": [], "countries": [], "productSelections": []}
+            _register(project.stores, store, defaults | {"distributionChannels": [], "supplyChannels": []})
+        for channel in settings.get("channels") or []:
+            _register(project.channels, channel, {"roles": ["InventorySupply"], "name": {"en": channel["key"]}})
+        return project
+
+    def project(self, key: str) -> Project:
+        """A project by key. Raises KeyError."""
+        return self._projects[key]
+
+    def create_order(self, project: Project, partial: dict[str, Any]) -> dict[str, Any]:
+        """The short way to an order; emits OrderCreated and what its deliveries and parcels would have emitted."""
+        return self._add_order(project, partial, "OrderCreated", "sandbox")
+
+    def foreign_update(self, project: Project, order_id: str, actions: list[Any]) -> dict[str, Any]:
+        """A rival writer: no version needed."""
+        return self._change_order(project, {"identity": {"order_id": order_id}}, None, actions, "rival")[1]
+
+    def delete_order(self, project: Project, order_id: str) -> dict[str, Any]:
+        """Remove an order; emits OrderDeleted. Raises ResourceNotFound."""
+        with project.lock:
+            order = _order(project, {"order_id": order_id})
+            project.forget(order)
+            self._emit(project, order, [("OrderDeleted", {"order": order})])
+        return order
+
+    def expire_tokens(self) -> int:
+        """End all tokens now, as if revoked; says how many there were."""
+        ended = len(self._tokens)
+        self._tokens.clear()
+        return ended
+
+    def clear(self) -> None:
+        """Forget all projects and tokens."""
+        self._projects.clear()
+        self._tokens.clear()
+
+
+def _order(project: Project, identity: dict[str, str], store: str | None = None) -> dict[str, Any]:
+    order = project.order_by(**identity)
+    if order is None or (store is not None and order.get("store", {}).get("key") != store):
+        raise errors.not_found(" ".join(f"{name} '{value}'" for name, value in identity.items()))
+    return order
+
+
+def _type(project: Project, identity: dict[str, str]) -> dict[str, Any]:
+    document = project.types.find(identity)
+    if document is None:
+        raise errors.not_found(" ".join(f"{name} '{value}'" for name, value in identity.items()))
+    return document
+
+
+def _identity(which: str) -> dict[str, str]:
+    return {"key": which[4:]} if which.startswith("key=") else {"id": which}
+
+
+def _template(path: str, which: str | None = None) -> str:
+    if which is None:
+        return path
+    return path + ("/key={key}" if which.startswith("key=") else "/{id}")
+
+
+def _as_message(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name not in ("notificationType", "projectKey")}
+
+
+def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        body = request.json()
+    except ValueError as error:
+        raise errors.invalid_json(str(error)) from error
+    if not isinstance(body, dict):
+        raise errors.invalid_json("not an object")
+    return body
+
+
+def _basic(header: str) -> tuple[str, str]:
+    kind, _, value = header.partition(" ")
+    try:
+        text = base64.b64decode(value, validate=True).decode() if kind == "Basic" else ""
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    client_id, _, client_secret = text.partition(":")
+    return client_id, client_secret
+
+
+def _register(known: dict[str, dict[str, Any]], given: dict[str, Any], defaults: dict[str, Any]) -> None:
+    now = millis()
+    fresh = {"id": str(uuid.uuid4()), "version": 1, "createdAt": now, "lastModifiedAt": now, **defaults}
+    known[given["key"]] = {**known.get(given["key"], fresh), **given}
