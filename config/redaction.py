@@ -111,7 +111,7 @@ class _Walk:
             parents = (*parents, id(value))
             return self._mapping(value, parents) if isinstance(value, Mapping) else self._sequence(value, parents)
         leaf = self._leaf(value)
-        self.room -= len(str(leaf)) + 2
+        self.room -= len(str(leaf))
         return leaf
 
     def entry(self, key: str, value: Any, parents: tuple[int, ...]) -> Any:
