@@ -186,7 +186,7 @@ def webhook_event_id(raw: bytes) -> str:
 
 
 def event_name(document: object) -> str:
-    """Which event this webhook is about, before anything else of it is read. Raises PayloadError where there is none."""
+    """Which event a webhook is about, before anything else of it is read. Raises PayloadError where there is none."""
     return Node(document).required_text("event", 100)
 
 

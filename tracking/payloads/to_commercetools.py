@@ -291,7 +291,7 @@ def refuse_foreign(type_id: str, usable_type_ids: Collection[str], our_type_id: 
 
 
 def name_and_value(change: tuple[str, Any]) -> dict[str, Any]:
-    """Without a value the field is removed. Removing one that is not set is a 400: changed_fields never asks for that."""
+    """Without a value the field is removed. Removing an unset one is a 400: changed_fields never asks for that."""
     name, value = change
     return {"name": name} if value is None else {"name": name, "value": value}
 
@@ -304,7 +304,9 @@ def roll_up(statuses: Sequence[ParcelStatus]) -> ParcelStatus | None:
 def shipment_state(
     parcels: Sequence[ParcelState], ordered: Mapping[str, int], current: str | None, mode: str
 ) -> str | None:
-    """The shipmentState to set, None to leave it alone. ``ordered`` is line item id → quantity, ``mode`` off|forward|full.
+    """The shipmentState to set, None to leave it alone.
+
+    ``ordered``: line item id → quantity; ``mode``: off, forward, full.
 
     Never over Canceled or Backorder. ``forward``: Delivered is never left and Shipped never becomes Partial, while
     Delayed may recover.
