@@ -1,8 +1,9 @@
 """AfterShip's Tracking API 2026-07 over HTTP, and the webhooks it sends.
 
-    answer() > _account (key) > _endpoint (which call is this?) > _limit (per endpoint, one-second windows) > one verb method > Answer
+    answer() > _account (key) > _endpoint (which call?) > _limit (per endpoint, one-second windows) > a verb method
 
-A tracking is unique by number and courier within its account. What a scan changes is told to the account's webhook, signed, except Pending.
+A tracking is unique by number and courier within its account. What a scan changes is told to the account's webhook,
+signed, except Pending.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tracking.sandbox.dials import Dials
 from tracking.sandbox.tracking_fields import check_completion, check_create, check_detect, check_update
 from tracking.sandbox.trackings import COMPLETED, Shipment, later_than, merged, new_tracking, scanned
 from tracking.sandbox.webhooks import Sender, webhook_headers, webhook_retry
-from tracking.sandbox.wire import Answer, Request, dump
+from tracking.sandbox.wire import Answer, Request, dump, words
 
 VERSION = "2026-07"
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
@@ -39,12 +40,15 @@ OTHER_RATE = 5
 RETENTION = timedelta(days=120)
 MAX_RETRACKS = 3
 FILTER_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+\d\d:\d\d")
-LIST_FIELDS = frozenset("title order_id tag checkpoints".split())
+LIST_FIELDS = frozenset(words("title order_id tag checkpoints"))
 GET_FIELDS = LIST_FIELDS | {*couriers.EXTRA_FIELDS}
 ALWAYS_SHOWN = ("id", "legacy_id", "created_at", "updated_at", "tracking_number", "slug", "active")
 FILTERS = frozenset(
-    """cursor limit keyword tracking_numbers slug transit_time origin destination tag created_at_min created_at_max updated_at_min
-    updated_at_max fields return_to_sender courier_destination_country_region shipment_tags order_id""".split()
+    words(
+        """cursor limit keyword tracking_numbers slug transit_time origin destination tag created_at_min created_at_max
+    updated_at_min updated_at_max fields return_to_sender courier_destination_country_region shipment_tags
+    order_id"""
+    )
 )
 
 

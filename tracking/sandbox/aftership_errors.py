@@ -1,4 +1,4 @@
-"""AfterShip's refusals: ``meta`` with code, type and message, and empty ``data``. Branch on meta.code, not on the HTTP status."""
+"""AfterShip's refusals: ``meta`` with code, type and message, and empty ``data``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A typed hand for the control API: what tests and the demo say to a sandbox, in this process or another. One connection per object."""
+"""A typed hand for the control API: what tests and the demo say to a sandbox, in this process or another."""
 
 from __future__ import annotations
 
@@ -49,7 +49,11 @@ class SandboxClient:
     # -- commercetools
 
     def project(self, key: str, **settings: Any) -> dict[str, Any]:
-        """Create or change a project: client_id, client_secret, scope, push, token_seconds, languages, stores, channels."""
+        """Create or change a project.
+
+        Settings: client_id, client_secret, scope, push {url, token, delay_seconds, types}, token_seconds, languages,
+        stores, channels.
+        """
         return self.call("POST", "/commercetools/projects", {"key": key, **settings})
 
     def create_order(self, project: str, **order: Any) -> dict[str, Any]:
@@ -92,7 +96,11 @@ class SandboxClient:
         return self.call("GET", f"/aftership/{account}/trackings")["trackings"]
 
     def scan(self, account: str, tracking_id: str, tag: str, subtag: str | None = None, **scan: Any) -> dict[str, Any]:
-        """A scan: message, location, checkpoint_time, eta, updated_at, raw_tag, courier, event, webhook. Gives tracking and event_id."""
+        """One scan by the courier; gives the tracking and the event_id of the webhook (None if none was sent).
+
+        Besides: message, location, checkpoint_time, eta, updated_at, raw_tag, courier (corrects the slug), event,
+        webhook (False sends none).
+        """
         path = f"/aftership/{account}/trackings/{quote(tracking_id, safe='')}/scan"
         return self.call("POST", path, {"tag": tag, "subtag": subtag, **scan})
 

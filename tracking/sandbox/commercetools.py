@@ -2,8 +2,7 @@
 
     answer() > _endpoint (which call is this?) > _authorize (token, scope) > one _verb method > Answer
 
-A project keeps its orders as documents that are replaced, never changed in place. A write holds the project's lock from the version check
-to the emitted Messages; those are queued to the project's push address after the lock is released.
+What a project holds and how it changes stands in projects.py.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -21,18 +19,14 @@ from urllib.parse import parse_qs
 
 from tracking.sandbox import commercetools_errors as errors
 from tracking.sandbox import orders
-from tracking.sandbox.clock import millis
 from tracking.sandbox.commercetools_errors import CommercetoolsError
 from tracking.sandbox.dials import Dials
 from tracking.sandbox.journal import order_changes
-from tracking.sandbox.order_actions import Edit, apply_actions
+from tracking.sandbox.projects import Project, Projects
 from tracking.sandbox.queries import query_page
-from tracking.sandbox.types_ import TypeStore
-from tracking.sandbox.webhooks import Sender, message_retry
-from tracking.sandbox.wire import Answer, Request, copy, dump
+from tracking.sandbox.webhooks import Sender
+from tracking.sandbox.wire import Answer, Request, dump
 
-MAX_ACTIONS = 500
-MESSAGE_BYTES = 256 * 1024
 FAULT_CODES = {400: "QueryTimedOut", 403: "insufficient_scope", 404: "ResourceNotFound", 409: "ConcurrentModification"}
 FAULT_CODES |= {500: "General", 502: "BadGateway", 503: "OverCapacity", 504: "GatewayTimeout"}
 HTML = b"<html><head><title>Error</title></head><body><h1>The server is having a bad time</h1></body></html>"
@@ -45,50 +39,6 @@ class Token:
     client_id: str
     scopes: frozenset[str]
     ends_at: float
-
-
-@dataclass
-class Project:
-    """One project and all it holds."""
-
-    key: str
-    client_id: str = ""
-    client_secret: str = ""
-    scope: str = ""
-    push: dict[str, Any] | None = None
-    token_seconds: float = 172_800
-    languages: list[str] = field(default_factory=lambda: ["en", "de"])
-    messages_enabled: bool = True
-    version: int = 1
-    types: TypeStore = field(default_factory=TypeStore)
-    stores: dict[str, dict[str, Any]] = field(default_factory=dict)
-    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
-    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
-    order_numbers: dict[str, str] = field(default_factory=dict)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    sequence_numbers: dict[str, int] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    def document(self) -> dict[str, Any]:
-        """The project as GET /{projectKey} shows it."""
-        messages = {"enabled": self.messages_enabled, "deleteDaysAfterCreation": 15}
-        named = {"key": self.key, "name": self.key, "version": self.version, "languages": self.languages}
-        return {**named, "countries": ["DE", "AT", "GB"], "currencies": ["EUR", "GBP"], "messages": messages}
-
-    def order_by(self, *, order_id: str = "", number: str = "") -> dict[str, Any] | None:
-        """An order by id or by number."""
-        return self.orders.get(order_id or self.order_numbers.get(number, ""))
-
-    def keep(self, order: dict[str, Any]) -> None:
-        """Store a new state of an order."""
-        self.orders[order["id"]] = order
-        if order.get("orderNumber"):
-            self.order_numbers[order["orderNumber"]] = order["id"]
-
-    def forget(self, order: dict[str, Any]) -> None:
-        """Remove an order."""
-        del self.orders[order["id"]]
-        self.order_numbers.pop(order.get("orderNumber", ""), None)
 
 
 @dataclass
@@ -107,8 +57,8 @@ class Commercetools:
     name = "commercetools"
 
     def __init__(self, sender: Sender, dials: Dials) -> None:
-        self._sender, self._dials = sender, dials
-        self._projects: dict[str, Project] = {}
+        self._dials = dials
+        self.projects = Projects(sender, dials)
         self._tokens: dict[str, Token] = {}
 
     # -- the real API
@@ -138,7 +88,7 @@ class Commercetools:
     def owner(self, request: Request) -> str:
         """The project's key a call is about, "" for a token call or an unknown project."""
         key = request.segments[0]
-        return key if key in self._projects else ""
+        return key if key in self.projects.by_key else ""
 
     def template(self, request: Request) -> str:
         """ "METHOD /path/{template}" of a call."""
@@ -154,7 +104,7 @@ class Commercetools:
             raise CommercetoolsError(404, "ResourceNotFound", f"The path '{request.path}' is not known.")
         key = request.segments[0]
         self._authorize(token, key, endpoint)
-        project = self._projects.get(key)
+        project = self.projects.by_key.get(key)
         if project is None:
             raise errors.not_found(f"key '{key}'")
         return endpoint.verb(request, project, token, **endpoint.values)
@@ -184,7 +134,7 @@ class Commercetools:
                 by_number = which.startswith("order-number=")
                 template = "/orders/order-number={orderNumber}" if by_number else "/orders/{id}"
                 identity = {"number": which[13:]} if by_number else {"order_id": which}
-                verbs = {"POST": self._update_order, "DELETE": self._delete_order}
+                verbs: dict[str, Callable[..., Answer]] = {"POST": self._update_order, "DELETE": self._delete_order}
                 verb, scopes = verbs.get(method, self._read_order), write if method in verbs else read
                 return Endpoint(template, scopes, verb, {"store": store, "identity": identity})
         return None
@@ -205,7 +155,7 @@ class Commercetools:
                 return Endpoint(_template("/types", which), scopes, verb, {"identity": _identity(which)})
             case ["GET", "stores" | "channels" as kind, *which] if len(which) < 2:
                 scopes = {"stores": ("view_stores", "manage_stores")}.get(kind, ("view_channels", "view_products"))
-                values = {"kind": kind, "identity": _identity(which[0]) if which else None}
+                values: dict[str, Any] = {"kind": kind, "identity": _identity(which[0]) if which else None}
                 return Endpoint(_template(f"/{kind}", *which), scopes, self._read_registry, values)
             case ["GET", "messages"]:
                 return Endpoint("/messages", ("view_messages", "view_orders"), self._query_messages)
@@ -218,7 +168,9 @@ class Commercetools:
 
     def _grant(self, request: Request) -> Answer:
         client_id, client_secret = _basic(request.headers.get("authorization", ""))
-        projects = [p for p in self._projects.values() if (p.client_id, p.client_secret) == (client_id, client_secret)]
+        projects = [
+            p for p in self.projects.by_key.values() if (p.client_id, p.client_secret) == (client_id, client_secret)
+        ]
         if not client_id or not projects:
             message = "Please provide valid client credentials using HTTP Basic Authentication."
             raise CommercetoolsError(401, "invalid_client", message)
@@ -253,7 +205,7 @@ class Commercetools:
     # -- orders
 
     def _read_order(self, _request: Request, project: Project, _token: Token, **which: Any) -> Answer:
-        order = _order(project, **which)
+        order = project.order(**which)
         return Answer(200, order, subject=order["id"])
 
     def _query_orders(self, request: Request, project: Project, _token: Token, store: str | None) -> Answer:
@@ -268,7 +220,7 @@ class Commercetools:
         store = draft.get("store")
         if store and store.get("key") not in project.stores:
             raise errors.reference_not_found("store", store)
-        order = self._add_order(project, {**draft, "origin": "Merchant"}, "OrderImported", token.client_id)
+        order = self.projects.add_order(project, {**draft, "origin": "Merchant"}, "OrderImported", token.client_id)
         return Answer(201, order, effect="created", subject=order["id"])
 
     def _update_order(self, request: Request, project: Project, token: Token, **which: Any) -> Answer:
@@ -279,8 +231,8 @@ class Commercetools:
         if not isinstance(actions, list):
             raise errors.invalid_json("actions: Missing required value")
         if self._dials.happens("commercetools", "rival_rate"):
-            self._rival_write(project, _order(project, **which))
-        before, after = self._change_order(project, which, version, actions, token.client_id)
+            self.projects.rival_write(project, project.order(**which))
+        before, after = self.projects.change_order(project, which, version, actions, token.client_id)
         effect = "no_change" if before is after else "updated"
         changes = [] if before is after else order_changes(before, after)
         return Answer(200, after, effect=effect, subject=after["id"], changes=changes)
@@ -290,59 +242,11 @@ class Commercetools:
         if not version.isdecimal():
             raise errors.invalid_input("Malformed parameter: version: Missing required value")
         with project.lock:
-            order = _order(project, **which)
+            order = project.order(**which)
             if order["version"] != int(version):
                 raise errors.concurrent_modification(order["id"], int(version), order["version"])
-            self.delete_order(project, order["id"])
+            self.projects.delete_order(project, order["id"])
         return Answer(200, order, effect="deleted", subject=order["id"])
-
-    def _add_order(
-        self, project: Project, partial: dict[str, Any], message_type: str, client_id: str
-    ) -> dict[str, Any]:
-        order = orders.complete_order(project.types, partial)
-        order["lastModifiedBy"] = order["createdBy"] = {"clientId": client_id, "isPlatformClient": False}
-        messages: list[tuple[str, dict[str, Any]]] = [(message_type, {"order": order})]
-        if message_type == "OrderCreated":
-            for shipping_key, _, delivery in orders.deliveries(order):
-                where = {"shippingKey": shipping_key} if shipping_key else {}
-                messages += [("DeliveryAdded", {"delivery": {**delivery, "parcels": []}, **where})]
-                for parcel in delivery["parcels"]:
-                    messages += [("ParcelAddedToDelivery", {"delivery": delivery, "parcel": parcel, **where})]
-        with project.lock:
-            if order["id"] in project.orders:
-                raise errors.duplicate_field("id", order["id"])
-            if order.get("orderNumber") in project.order_numbers:
-                raise errors.duplicate_field("orderNumber", order["orderNumber"])
-            project.keep(order)
-            self._emit(project, order, messages)
-        return order
-
-    def _change_order(
-        self, project: Project, which: dict[str, Any], version: int | None, actions: list[Any], client_id: str
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Before and after; the same object when nothing changed. ``version`` None skips the check."""
-        if len(actions) > MAX_ACTIONS:
-            raise errors.invalid_input(f"At most {MAX_ACTIONS} update actions are allowed.")
-        with project.lock:
-            before = _order(project, **which)
-            if version is not None and version != before["version"]:
-                raise errors.concurrent_modification(before["id"], version, before["version"])
-            after, now = copy(before), millis()
-            stores = frozenset(project.stores)
-            edit = Edit(after, project.types, now, stores, project.order_numbers.__contains__)
-            changed = apply_actions(edit, actions)
-            if not changed:
-                return before, before
-            after |= {"version": before["version"] + changed, "lastModifiedAt": now}
-            after["lastModifiedBy"] = {"clientId": client_id, "isPlatformClient": False}
-            project.keep(after)
-            self._emit(project, after, edit.messages)
-        return before, after
-
-    def _rival_write(self, project: Project, order: dict[str, Any]) -> None:
-        with project.lock:
-            current = project.orders[order["id"]]
-            project.keep({**current, "version": current["version"] + 1, "lastModifiedAt": millis()})
 
     # -- Types, stores, channels, messages, the project
 
@@ -419,74 +323,6 @@ class Commercetools:
             project.version += 1
         return Answer(200, project.document(), effect="updated")
 
-    # -- messages
-
-    def _emit(self, project: Project, order: dict[str, Any], messages: list[tuple[str, dict[str, Any]]]) -> None:
-        numbers = {"orderNumber": order["orderNumber"]} if order.get("orderNumber") else {}
-        for message_type, fields in messages:
-            sequence_number = project.sequence_numbers.get(order["id"], 0) + 1
-            project.sequence_numbers[order["id"]] = sequence_number
-            now = order["lastModifiedAt"] if message_type != "OrderDeleted" else millis()
-            message = {"notificationType": "Message", "projectKey": project.key, "id": str(uuid.uuid4()), "version": 1}
-            message |= {"sequenceNumber": sequence_number, "resource": {"typeId": "order", "id": order["id"]}}
-            message |= {"resourceVersion": order["version"], "resourceUserProvidedIdentifiers": numbers}
-            message |= {"type": message_type, "createdAt": now, "lastModifiedAt": now}
-            message |= {"createdBy": order["lastModifiedBy"], "lastModifiedBy": order["lastModifiedBy"], **fields}
-            project.messages.append(message)
-            self._push(project, message)
-
-    def _push(self, project: Project, message: dict[str, Any]) -> None:
-        push = project.push
-        if not push or (push.get("types") and message["type"] not in push["types"]):
-            return
-        body = dump(message)
-        if len(body) > MESSAGE_BYTES:
-            names = ("notificationType", "projectKey", "id", "version", "sequenceNumber", "resource", "resourceVersion")
-            left_out = {"reason": "Payload too large.", "payloadType": message["type"]}
-            kept = {name: message[name] for name in (*names, "resourceUserProvidedIdentifiers", "createdAt")}
-            body = dump({**kept, "payloadNotIncluded": left_out})
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {push['token']}"}
-        retry = message_retry(self._dials.value("messages", "retry_base_seconds"))
-        for delay in self._dials.sending_delays("messages"):
-            delay += push.get("delay_seconds", 0)
-            self._sender.post(push["url"], headers, body, retry=retry, delay_seconds=delay)
-
-    # -- the control API's side
-
-    def configure(self, settings: dict[str, Any]) -> Project:
-        """Create a project, or change what ``settings`` names of one; stores and channels are added or merged by key."""
-        project = self._projects.setdefault(settings["key"], Project(settings["key"]))
-        for name in ("client_id", "client_secret", "scope", "push", "token_seconds", "languages"):
-            if name in settings:
-                setattr(project, name, settings[name])
-        project.scope = project.scope or f"manage_project:{project.key}"
-        for store in settings.get("stores") or []:
-            defaults = {"name": {"en": store["key"]}, "languages": [], "countries": [], "productSelections": []}
-            _register(project.stores, store, defaults | {"distributionChannels": [], "supplyChannels": []})
-        for channel in settings.get("channels") or []:
-            _register(project.channels, channel, {"roles": ["InventorySupply"], "name": {"en": channel["key"]}})
-        return project
-
-    def project(self, key: str) -> Project:
-        """A project by key. Raises KeyError."""
-        return self._projects[key]
-
-    def create_order(self, project: Project, partial: dict[str, Any]) -> dict[str, Any]:
-        """The short way to an order; emits OrderCreated and what its deliveries and parcels would have emitted."""
-        return self._add_order(project, partial, "OrderCreated", "sandbox")
-
-    def foreign_update(self, project: Project, order_id: str, actions: list[Any]) -> dict[str, Any]:
-        """A rival writer: no version needed."""
-        return self._change_order(project, {"identity": {"order_id": order_id}}, None, actions, "rival")[1]
-
-    def delete_order(self, project: Project, order_id: str) -> dict[str, Any]:
-        """Remove an order; emits OrderDeleted. Raises ResourceNotFound."""
-        with project.lock:
-            order = _order(project, {"order_id": order_id})
-            project.forget(order)
-            self._emit(project, order, [("OrderDeleted", {"order": order})])
-        return order
-
     def expire_tokens(self) -> int:
         """End all tokens now, as if revoked; says how many there were."""
         ended = len(self._tokens)
@@ -495,15 +331,8 @@ class Commercetools:
 
     def clear(self) -> None:
         """Forget all projects and tokens."""
-        self._projects.clear()
+        self.projects.by_key.clear()
         self._tokens.clear()
-
-
-def _order(project: Project, identity: dict[str, str], store: str | None = None) -> dict[str, Any]:
-    order = project.order_by(**identity)
-    if order is None or (store is not None and order.get("store", {}).get("key") != store):
-        raise errors.not_found(" ".join(f"{name} '{value}'" for name, value in identity.items()))
-    return order
 
 
 def _type(project: Project, identity: dict[str, str]) -> dict[str, Any]:
@@ -545,9 +374,3 @@ def _basic(header: str) -> tuple[str, str]:
         return "", ""
     client_id, _, client_secret = text.partition(":")
     return client_id, client_secret
-
-
-def _register(known: dict[str, dict[str, Any]], given: dict[str, Any], defaults: dict[str, Any]) -> None:
-    now = millis()
-    fresh = {"id": str(uuid.uuid4()), "version": 1, "createdAt": now, "lastModifiedAt": now, **defaults}
-    known[given["key"]] = {**known.get(given["key"], fresh), **given}

@@ -1,4 +1,5 @@
-"""The control API under ``/_sandbox/``: sets up projects and accounts, plays carriers and rival writers, turns dials, reads the journal.
+"""The control API under ``/_sandbox/``: sets up projects and accounts, plays carriers and rival writers, turns dials,
+reads the journal.
 
 No credentials and no dials apply here, and nothing of it is in the journal.
 """
@@ -61,12 +62,12 @@ class Control:
         return None
 
     def _commercetools_action(self, method: str, rest: list[str]) -> Callable[[Request], Any] | None:
-        world = self._sandbox.commercetools
+        world = self._sandbox.commercetools.projects
         match [method, *rest]:
             case ["POST", "projects"]:
                 return lambda request: world.configure(request.json()).document()
             case ["POST", "expire-tokens"]:
-                return lambda _request: {"expired": world.expire_tokens()}
+                return lambda _request: {"expired": self._sandbox.commercetools.expire_tokens()}
             case ["POST", key, "orders"]:
                 return lambda request: world.create_order(world.project(key), request.json())
             case ["GET", key, "orders"]:

@@ -1,6 +1,7 @@
 """About fifty couriers with AfterShip's real slugs and required fields, and detection by the look of a number.
 
-Detection is a hint, not an answer: a bare run of digits looks like the number of several couriers, and the first in this order wins.
+Detection is a hint, not an answer: a bare run of digits looks like the number of several couriers, and the first in
+this order wins.
 """
 
 from __future__ import annotations

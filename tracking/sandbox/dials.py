@@ -1,6 +1,8 @@
-"""The dials: how the upstreams misbehave on purpose. All at rest by default; unknown dials and wrong kinds are refused by name.
+"""The dials: how the upstreams misbehave on purpose. All at rest by default; unknown dials and wrong kinds are
+refused by name.
 
-A rule of ``fail`` or ``drop_answer`` applies to calls whose "METHOD /path?query" contains its ``match`` (no match: to all), ``count`` times.
+A rule of ``fail`` or ``drop_answer`` applies to calls whose "METHOD /path?query" contains its ``match`` (no match: to
+all), ``count`` times.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class Dials:
             return deepcopy(self._groups)
 
     def merge(self, changes: dict[str, dict[str, Any]]) -> None:
-        """Set the dials named in ``changes``, leave the others. Raises ValueError naming the first unknown or ill-typed one."""
+        """Set the dials named, leave the others. Raises ValueError naming the first unknown or ill-typed one."""
         for group, dials in changes.items():
             for name, value in dials.items():
                 _check(group, name, value)
@@ -78,7 +80,7 @@ class Dials:
         return bool(rules and self._take(rules, call)) or self.happens(group, "drop_answer_rate")
 
     def sending_delays(self, group: str) -> list[float]:
-        """After how many seconds each copy of one outgoing message leaves: usually one, two if doubled, none if dropped."""
+        """After how many seconds each copy of a message leaves: usually one copy, two if doubled, none if dropped."""
         if self.happens(group, "drop_rate"):
             return []
         dials = self._groups[group]

@@ -27,7 +27,7 @@ class Journal:
     def record(
         self, upstream: str, request: Request, answer: Answer, *, endpoint: str, owner: str, dropped: bool
     ) -> None:
-        """Note one call. ``endpoint`` is "METHOD /path/{template}", ``owner`` the project's or account's key ("" if unknown)."""
+        """Note one call: ``endpoint`` "METHOD /path/{template}", ``owner`` the project's or account's key or ""."""
         entry = {
             "n": 0,
             "at": millis(),
@@ -68,7 +68,10 @@ class Journal:
 
 
 def order_changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    """What an update changed of our fields and the shipment state: ``{what: order|parcel, parcel_id?, name, before, after}``."""
+    """What an update changed of our fields and the shipment state.
+
+    Each is ``{what: "order" | "parcel", parcel_id?, name, before, after}``; absent is None.
+    """
     old, new = _facts(before), _facts(after)
     changes = []
     for key in [*old, *(key for key in new if key not in old)]:

@@ -1,6 +1,8 @@
-"""The update actions of an order. Each works on the private copy of an Edit, says whether it changed anything, and leaves its Messages.
+"""The update actions of an order. Each works on the private copy of an Edit, says whether it changed anything, and
+leaves its Messages.
 
-An action that is refused raises, and the copy is thrown away: all or nothing. Setting what is already so changes nothing and emits nothing.
+An action that is refused raises, and the copy is thrown away: all or nothing. Setting what is already so changes
+nothing and emits nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ Action = dict[str, Any]
 
 
 def apply_actions(edit: Edit, actions: list[Any]) -> int:
-    """Apply all actions in order and return how many changed something. Raises CommercetoolsError at the first refusal."""
+    """Apply the actions in order; how many changed something. Raises CommercetoolsError at the first refusal."""
     changed = 0
     for action in actions:
         name = action.get("action") if isinstance(action, dict) else None
@@ -50,7 +52,7 @@ def apply_actions(edit: Edit, actions: list[Any]) -> int:
 # -- deliveries and parcels
 
 
-def add_delivery(edit: Edit, action: Action) -> bool:
+def _add_delivery(edit: Edit, action: Action) -> bool:
     info, shipping_key = _shipping_info(edit.order, action.get("shippingKey"))
     draft = {**action, "key": action.get("deliveryKey"), "id": None}
     draft["parcels"] = [{**parcel, "id": None} for parcel in action.get("parcels") or []]
@@ -63,14 +65,14 @@ def add_delivery(edit: Edit, action: Action) -> bool:
     return True
 
 
-def remove_delivery(edit: Edit, action: Action) -> bool:
+def _remove_delivery(edit: Edit, action: Action) -> bool:
     shipping_key, siblings, delivery = _delivery(edit.order, action)
     siblings.remove(delivery)
     edit.emit("DeliveryRemoved", delivery=delivery, shippingKey=shipping_key)
     return True
 
 
-def set_delivery_items(edit: Edit, action: Action) -> bool:
+def _set_delivery_items(edit: Edit, action: Action) -> bool:
     shipping_key, _, delivery = _delivery(edit.order, action)
     old, new = delivery["items"], orders.check_items(action.get("items", []))
     if old == new:
@@ -80,7 +82,7 @@ def set_delivery_items(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_delivery_address(edit: Edit, action: Action) -> bool:
+def _set_delivery_address(edit: Edit, action: Action) -> bool:
     shipping_key, _, delivery = _delivery(edit.order, action)
     old = delivery.get("address")
     if not _put(delivery, "address", _address(action)):
@@ -90,7 +92,7 @@ def set_delivery_address(edit: Edit, action: Action) -> bool:
     return True
 
 
-def add_parcel(edit: Edit, action: Action) -> bool:
+def _add_parcel(edit: Edit, action: Action) -> bool:
     shipping_key, _, delivery = _delivery(edit.order, action)
     parcel = orders.new_parcel(edit.types, {**action, "key": action.get("parcelKey"), "id": None}, edit.now)
     _check_new_keys(edit.order, [parcel])
@@ -99,14 +101,14 @@ def add_parcel(edit: Edit, action: Action) -> bool:
     return True
 
 
-def remove_parcel(edit: Edit, action: Action) -> bool:
+def _remove_parcel(edit: Edit, action: Action) -> bool:
     where, delivery, parcel = _parcel(edit.order, action)
     delivery["parcels"].remove(parcel)
     edit.emit("ParcelRemovedFromDelivery", deliveryId=delivery["id"], parcel=parcel, shippingKey=where["shippingKey"])
     return True
 
 
-def set_tracking_data(edit: Edit, action: Action) -> bool:
+def _set_tracking_data(edit: Edit, action: Action) -> bool:
     where, _, parcel = _parcel(edit.order, action)
     value = action.get("trackingData")
     if not _put(parcel, "trackingData", None if value is None else orders.check_tracking_data(value)):
@@ -115,7 +117,7 @@ def set_tracking_data(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_measurements(edit: Edit, action: Action) -> bool:
+def _set_measurements(edit: Edit, action: Action) -> bool:
     where, _, parcel = _parcel(edit.order, action)
     value = action.get("measurements")
     if not _put(parcel, "measurements", None if value is None else orders.check_measurements(value)):
@@ -124,7 +126,7 @@ def set_measurements(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_parcel_items(edit: Edit, action: Action) -> bool:
+def _set_parcel_items(edit: Edit, action: Action) -> bool:
     where, _, parcel = _parcel(edit.order, action)
     old, new = parcel.get("items", []), orders.check_items(action.get("items", []))
     if old == new:
@@ -134,41 +136,41 @@ def set_parcel_items(edit: Edit, action: Action) -> bool:
     return True
 
 
-# -- Types and custom fields: the order's and a delivery's changes are told in Messages, a parcel's and a return item's are not
+# -- Types and custom fields: changes of the order's and of a delivery's are told in Messages, others are not
 
 
-def set_order_type(edit: Edit, action: Action) -> bool:
+def _set_order_type(edit: Edit, action: Action) -> bool:
     return _set_type(edit, action, edit.order, "order", "Order", {})
 
 
-def set_order_field(edit: Edit, action: Action) -> bool:
+def _set_order_field(edit: Edit, action: Action) -> bool:
     return _set_field(edit, action, edit.order, "Order", {})
 
 
-def set_delivery_type(edit: Edit, action: Action) -> bool:
+def _set_delivery_type(edit: Edit, action: Action) -> bool:
     shipping_key, _, delivery = _delivery(edit.order, action)
     where = {"deliveryId": delivery["id"], "shippingKey": shipping_key}
     return _set_type(edit, action, delivery, "order-delivery", "Delivery", where)
 
 
-def set_delivery_field(edit: Edit, action: Action) -> bool:
+def _set_delivery_field(edit: Edit, action: Action) -> bool:
     shipping_key, _, delivery = _delivery(edit.order, action)
     return _set_field(edit, action, delivery, "Delivery", {"deliveryId": delivery["id"], "shippingKey": shipping_key})
 
 
-def set_parcel_type(edit: Edit, action: Action) -> bool:
+def _set_parcel_type(edit: Edit, action: Action) -> bool:
     return _set_type(edit, action, _parcel(edit.order, action)[2], "order-parcel", "", {})
 
 
-def set_parcel_field(edit: Edit, action: Action) -> bool:
+def _set_parcel_field(edit: Edit, action: Action) -> bool:
     return _set_field(edit, action, _parcel(edit.order, action)[2], "", {})
 
 
-def set_return_item_type(edit: Edit, action: Action) -> bool:
+def _set_return_item_type(edit: Edit, action: Action) -> bool:
     return _set_type(edit, action, _return_item(edit.order, action), "order-return-item", "", {})
 
 
-def set_return_item_field(edit: Edit, action: Action) -> bool:
+def _set_return_item_field(edit: Edit, action: Action) -> bool:
     return _set_field(edit, action, _return_item(edit.order, action), "", {})
 
 
@@ -207,7 +209,7 @@ def _set_field(edit: Edit, action: Action, thing: dict[str, Any], told_as: str, 
 # -- states
 
 
-def change_shipment_state(edit: Edit, action: Action) -> bool:
+def _change_shipment_state(edit: Edit, action: Action) -> bool:
     value = action.get("shipmentState")
     new = orders.check_enum("shipmentState", value, orders.SHIPMENT_STATES, optional=True)
     old = edit.order.get("shipmentState")
@@ -217,7 +219,7 @@ def change_shipment_state(edit: Edit, action: Action) -> bool:
     return True
 
 
-def change_order_state(edit: Edit, action: Action) -> bool:
+def _change_order_state(edit: Edit, action: Action) -> bool:
     new = orders.check_enum("orderState", action.get("orderState"), orders.ORDER_STATES)
     old = edit.order["orderState"]
     if not _put(edit.order, "orderState", new):
@@ -226,7 +228,7 @@ def change_order_state(edit: Edit, action: Action) -> bool:
     return True
 
 
-def change_payment_state(edit: Edit, action: Action) -> bool:
+def _change_payment_state(edit: Edit, action: Action) -> bool:
     value = action.get("paymentState")
     new = orders.check_enum("paymentState", value, orders.PAYMENT_STATES, optional=True)
     old = edit.order.get("paymentState")
@@ -236,7 +238,7 @@ def change_payment_state(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_estimated_delivery(edit: Edit, action: Action) -> bool:
+def _set_estimated_delivery(edit: Edit, action: Action) -> bool:
     multiple = edit.order["shippingMode"] == "Multiple"
     if bool(action.get("shippingKey")) != multiple:
         raise errors.invalid_operation("shippingKey is required in Multiple mode and not allowed in Single mode.")
@@ -254,14 +256,14 @@ def set_estimated_delivery(edit: Edit, action: Action) -> bool:
 # -- returns
 
 
-def add_return_info(edit: Edit, action: Action) -> bool:
+def _add_return_info(edit: Edit, action: Action) -> bool:
     info = orders.return_info(action, edit.order, edit.now)
     edit.order["returnInfo"].append(info)
     edit.emit("ReturnInfoAdded", returnInfo=info)
     return True
 
 
-def set_return_info(edit: Edit, action: Action) -> bool:
+def _set_return_info(edit: Edit, action: Action) -> bool:
     infos = [orders.return_info(draft, edit.order, edit.now) for draft in action.get("items") or []]
     if not infos and not edit.order["returnInfo"]:
         return False
@@ -270,7 +272,7 @@ def set_return_info(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_return_shipment_state(edit: Edit, action: Action) -> bool:
+def _set_return_shipment_state(edit: Edit, action: Action) -> bool:
     item = _return_item(edit.order, action)
     states = ("Advised", "Returned", "BackInStock", "Unusable")
     new = orders.check_enum("shipmentState", action.get("shipmentState"), states)
@@ -283,7 +285,7 @@ def set_return_shipment_state(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_return_payment_state(edit: Edit, action: Action) -> bool:
+def _set_return_payment_state(edit: Edit, action: Action) -> bool:
     item = _return_item(edit.order, action)
     states = ("NonRefundable", "Initial", "Refunded", "NotRefunded")
     new = orders.check_enum("paymentState", action.get("paymentState"), states)
@@ -296,7 +298,7 @@ def set_return_payment_state(edit: Edit, action: Action) -> bool:
 # -- plain values of the order
 
 
-def set_order_number(edit: Edit, action: Action) -> bool:
+def _set_order_number(edit: Edit, action: Action) -> bool:
     new = _text(action, "orderNumber")
     old = edit.order.get("orderNumber")
     if new == old:
@@ -309,7 +311,7 @@ def set_order_number(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_customer_email(edit: Edit, action: Action) -> bool:
+def _set_customer_email(edit: Edit, action: Action) -> bool:
     old = edit.order.get("customerEmail")
     if not _put(edit.order, "customerEmail", _text(action, "email")):
         return False
@@ -317,7 +319,7 @@ def set_customer_email(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_shipping_address(edit: Edit, action: Action) -> bool:
+def _set_shipping_address(edit: Edit, action: Action) -> bool:
     old = edit.order.get("shippingAddress")
     if not _put(edit.order, "shippingAddress", _address(action)):
         return False
@@ -327,7 +329,7 @@ def set_shipping_address(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_billing_address(edit: Edit, action: Action) -> bool:
+def _set_billing_address(edit: Edit, action: Action) -> bool:
     old = edit.order.get("billingAddress")
     if not _put(edit.order, "billingAddress", _address(action)):
         return False
@@ -335,11 +337,11 @@ def set_billing_address(edit: Edit, action: Action) -> bool:
     return True
 
 
-def set_locale(edit: Edit, action: Action) -> bool:
+def _set_locale(edit: Edit, action: Action) -> bool:
     return _put(edit.order, "locale", _text(action, "locale"))
 
 
-def set_store(edit: Edit, action: Action) -> bool:
+def _set_store(edit: Edit, action: Action) -> bool:
     reference = action.get("store")
     new = {"typeId": "store", "key": reference.get("key")} if reference else None
     if new == edit.order.get("store"):
@@ -352,37 +354,37 @@ def set_store(edit: Edit, action: Action) -> bool:
 
 
 ACTIONS: dict[str, Callable[[Edit, Action], bool]] = {
-    "addDelivery": add_delivery,
-    "removeDelivery": remove_delivery,
-    "setDeliveryItems": set_delivery_items,
-    "setDeliveryAddress": set_delivery_address,
-    "setDeliveryCustomType": set_delivery_type,
-    "setDeliveryCustomField": set_delivery_field,
-    "addParcelToDelivery": add_parcel,
-    "removeParcelFromDelivery": remove_parcel,
-    "setParcelTrackingData": set_tracking_data,
-    "setParcelMeasurements": set_measurements,
-    "setParcelItems": set_parcel_items,
-    "setParcelCustomType": set_parcel_type,
-    "setParcelCustomField": set_parcel_field,
-    "setCustomType": set_order_type,
-    "setCustomField": set_order_field,
-    "changeShipmentState": change_shipment_state,
-    "changeOrderState": change_order_state,
-    "changePaymentState": change_payment_state,
-    "setEstimatedDelivery": set_estimated_delivery,
-    "addReturnInfo": add_return_info,
-    "setReturnInfo": set_return_info,
-    "setReturnShipmentState": set_return_shipment_state,
-    "setReturnPaymentState": set_return_payment_state,
-    "setReturnItemCustomType": set_return_item_type,
-    "setReturnItemCustomField": set_return_item_field,
-    "setOrderNumber": set_order_number,
-    "setCustomerEmail": set_customer_email,
-    "setShippingAddress": set_shipping_address,
-    "setBillingAddress": set_billing_address,
-    "setLocale": set_locale,
-    "setStore": set_store,
+    "addDelivery": _add_delivery,
+    "removeDelivery": _remove_delivery,
+    "setDeliveryItems": _set_delivery_items,
+    "setDeliveryAddress": _set_delivery_address,
+    "setDeliveryCustomType": _set_delivery_type,
+    "setDeliveryCustomField": _set_delivery_field,
+    "addParcelToDelivery": _add_parcel,
+    "removeParcelFromDelivery": _remove_parcel,
+    "setParcelTrackingData": _set_tracking_data,
+    "setParcelMeasurements": _set_measurements,
+    "setParcelItems": _set_parcel_items,
+    "setParcelCustomType": _set_parcel_type,
+    "setParcelCustomField": _set_parcel_field,
+    "setCustomType": _set_order_type,
+    "setCustomField": _set_order_field,
+    "changeShipmentState": _change_shipment_state,
+    "changeOrderState": _change_order_state,
+    "changePaymentState": _change_payment_state,
+    "setEstimatedDelivery": _set_estimated_delivery,
+    "addReturnInfo": _add_return_info,
+    "setReturnInfo": _set_return_info,
+    "setReturnShipmentState": _set_return_shipment_state,
+    "setReturnPaymentState": _set_return_payment_state,
+    "setReturnItemCustomType": _set_return_item_type,
+    "setReturnItemCustomField": _set_return_item_field,
+    "setOrderNumber": _set_order_number,
+    "setCustomerEmail": _set_customer_email,
+    "setShippingAddress": _set_shipping_address,
+    "setBillingAddress": _set_billing_address,
+    "setLocale": _set_locale,
+    "setStore": _set_store,
 }
 
 

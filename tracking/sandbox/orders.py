@@ -1,6 +1,7 @@
 """Order documents: made from a partial document or an import draft, and the ways into their deliveries.
 
-Stored documents are never changed in place: an update works on a private copy and replaces the whole, so a reader needs no lock.
+Stored documents are never changed in place: an update works on a private copy and replaces the whole, so a reader
+needs no lock.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
     predicate  = conjunction ("or" conjunction)* ; conjunction = term ("and" term)*
     term       = "not" "(" predicate ")" | "(" predicate ")" | path ( "(" predicate ")" | comparison )
-    comparison = (= | != | <> | < | > | <= | >=) value | ["not"] "in" "(" value, … ")" | "is" ["not"] ("defined" | "empty")
+    comparison = (= | != | <> | < | > | <= | >=) value | ["not"] "in" "(" value, … ")"
+               | "is" ["not"] ("defined" | "empty")
                | "contains" ("any" | "all") "(" value, … ")"
 
-A path that meets a list is true if it is true for any element. ``:name`` is replaced by the query parameter ``var.name``.
+A path that meets a list is true if it is true for any element. ``:name`` is replaced by the query parameter
+``var.name``.
 """
 
 from __future__ import annotations
@@ -98,7 +100,7 @@ class _Parser:
             compare, wanted = COMPARISONS[sign], self.value()
             return (lambda value: _comparable(value, wanted) and compare(value, wanted)), False
         if kind == "name":
-            negated = sign == "is" and self.take_word("not") or sign == "not"
+            negated = sign == "not" or (sign == "is" and self.take_word("not"))
             if sign == "not":
                 kind, sign = self.next()
             test, whole = self.word_comparison(sign)

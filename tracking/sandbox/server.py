@@ -152,7 +152,7 @@ class Connection(socketserver.StreamRequestHandler):
     def _answer(self, request: Request) -> Answer | None:
         try:
             return self.server.sandbox.answer(request)
-        except Exception:  # noqa: BLE001 - the sandbox's own fault: told to the caller and logged, the server lives on
+        except Exception:  # the sandbox's own fault: told to the caller and logged, the server lives on
             logger.exception("%s %s failed", request.method, request.path)
             return Answer(500, {"error": "the sandbox itself failed; see its log"})
 

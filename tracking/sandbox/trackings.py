@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tracking.sandbox.clock import seconds
-from tracking.sandbox.wire import dump
+from tracking.sandbox.wire import dump, words
 
 SUBTAG_MESSAGES = {
     "Pending_001": "Pending",
@@ -56,14 +56,17 @@ COMPLETED = {"DELIVERED": "Delivered_001", "LOST": "Exception_013", "RETURNED_TO
 RETURN_SUBTAGS = ("Exception_010", "Exception_011")
 PLACE_NAMES = ("country_region", "state", "city", "postal_code", "raw_location")
 BLANK: dict[str, Any] = dict.fromkeys(
-    """courier_destination_country_region courier_estimated_delivery_date note order_id order_id_path order_number order_date
-    shipment_package_count shipment_pickup_date shipment_delivery_date shipment_type shipment_weight shipment_dimensions signed_by
-    transit_time language order_promised_delivery_date delivery_type pickup_location pickup_note courier_tracking_link
-    first_attempted_at courier_redirect_link tracking_account_number tracking_key tracking_ship_date on_time_status on_time_difference
-    aftership_estimated_delivery_date custom_estimated_delivery_date first_estimated_delivery latest_estimated_delivery
-    courier_connection_id carbon_emissions location_id shipping_method signature_requirement delivery_location_type
-    aftership_tracking_url aftership_tracking_order_url first_mile last_mile proof_of_delivery multi_piece_info shipment_direction
-    return_shipment forward_shipment custom_fields""".split()
+    words(
+        """courier_destination_country_region courier_estimated_delivery_date note order_id order_id_path order_number
+    order_date shipment_package_count shipment_pickup_date shipment_delivery_date shipment_type shipment_weight
+    shipment_dimensions signed_by transit_time language order_promised_delivery_date delivery_type pickup_location
+    pickup_note courier_tracking_link first_attempted_at courier_redirect_link tracking_account_number tracking_key
+    tracking_ship_date on_time_status on_time_difference aftership_estimated_delivery_date
+    custom_estimated_delivery_date first_estimated_delivery latest_estimated_delivery courier_connection_id
+    carbon_emissions location_id shipping_method signature_requirement delivery_location_type aftership_tracking_url
+    aftership_tracking_order_url first_mile last_mile proof_of_delivery multi_piece_info shipment_direction
+    return_shipment forward_shipment custom_fields"""
+    )
 ) | {f"{side}_{name}": None for side in ("origin", "destination") for name in PLACE_NAMES}
 
 
@@ -114,14 +117,17 @@ def new_tracking(fields: dict[str, Any], slug: str) -> dict[str, Any]:
 
 
 def merged(document: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """The tracking after a PUT: named fields are replaced whole, the others stay; the very same object if nothing differs."""
+    """The tracking after a PUT: named fields are replaced whole, the others stay; the very same object if nothing
+    differs.
+    """
     if all(document.get(name) == value for name, value in fields.items()):
         return document
     return {**document, **fields, "updated_at": later_than(document)}
 
 
 def scanned(document: dict[str, Any], scan: dict[str, Any], *, source: str = "carrier") -> dict[str, Any]:
-    """The tracking after one scan: ``tag`` and optionally subtag, message, location, checkpoint_time, raw_tag, courier, eta, updated_at.
+    """The tracking after one scan: ``tag`` and optionally subtag, message, location, checkpoint_time, raw_tag,
+    courier, eta, updated_at.
 
     A scan that repeats a checkpoint to the letter does not add it again, as at AfterShip (same ``hash``).
     """

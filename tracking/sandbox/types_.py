@@ -1,7 +1,7 @@
 """commercetools Types: their definitions, and the strict check of every custom field against them.
 
-An object carries at most one Type. A value is refused if its name is not defined there or its kind is not the defined one; what is
-accepted is kept in commercetools' own spelling (DateTime in UTC milliseconds, a Set without doubles).
+An object carries at most one Type. A value is refused if its name is not defined there or its kind is not the defined
+one; what is accepted is kept in commercetools' own spelling (DateTime in UTC milliseconds, a Set without doubles).
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any
 
 from tracking.sandbox import commercetools_errors as errors
 from tracking.sandbox.clock import millis, read_moment
-from tracking.sandbox.wire import copy
+from tracking.sandbox.wire import copy, words
 
 TYPE_KEY = re.compile(r"[A-Za-z0-9_-]{2,256}")
 FIELD_NAME = re.compile(r"[A-Za-z0-9_-]{2,36}")
 RESOURCE_TYPES = frozenset(
-    "address asset associate-role approval-flow business-unit cart-discount category channel customer customer-group "
-    "custom-line-item discount-code discount-group inventory-entry line-item order order-edit order-delivery order-parcel "
-    "order-return-item payment payment-interface-interaction product-price product-selection quote recurring-order review "
-    "shipping shipping-method shopping-list shopping-list-text-line-item standalone-price store transaction".split()
+    words(
+        """address asset associate-role approval-flow business-unit cart-discount category channel customer
+        customer-group custom-line-item discount-code discount-group inventory-entry line-item order order-edit
+        order-delivery order-parcel order-return-item payment payment-interface-interaction product-price
+        product-selection quote recurring-order review shipping shipping-method shopping-list
+        shopping-list-text-line-item standalone-price store transaction"""
+    )
 )
-SIMPLE_KINDS = frozenset("Boolean Number String LocalizedString Money Date Time DateTime".split())
+SIMPLE_KINDS = frozenset(words("Boolean Number String LocalizedString Money Date Time DateTime"))
 
 
 class TypeStore:
@@ -55,7 +58,7 @@ class TypeStore:
         if self.find({"key": draft["key"]}):
             raise errors.duplicate_field("key", draft["key"])
         now = millis()
-        document = {"id": str(uuid.uuid4()), "version": 1, "createdAt": now, "lastModifiedAt": now}
+        document: dict[str, Any] = {"id": str(uuid.uuid4()), "version": 1, "createdAt": now, "lastModifiedAt": now}
         document |= {name: copy(draft[name]) for name in ("key", "name", "description") if name in draft}
         document |= {"resourceTypeIds": list(resources), "fieldDefinitions": []}
         for definition in draft.get("fieldDefinitions") or []:

@@ -1,7 +1,8 @@
 """What the upstreams send by themselves: AfterShip's signed webhooks and commercetools' messages.
 
-post() puts a send on the heap; a bounded pool of threads takes what is due, over connections that stay open; an answer outside 200-299
-(or none) puts it back with a growing wait, as long as its retry rule gives one. URL, headers and body stay those of the first attempt.
+post() puts a send on the heap; a bounded pool of threads takes what is due, over connections that stay open; an answer
+outside 200-299 (or none) puts it back with a growing wait, as long as its retry rule gives one. URL, headers and body
+stay those of the first attempt.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def webhook_headers(secret: str, body: bytes) -> dict[str, str]:
 
 
 def webhook_retry(base_seconds: float) -> RetryRule:
-    """AfterShip's waits: base, doubled each time, 14 attempts in all. Takes the attempts made, gives seconds or None for never."""
+    """AfterShip's waits: base, doubled each time, 14 attempts in all. Takes the attempts made, gives seconds or None
+    for never.
+    """
     return lambda attempts: base_seconds * 2 ** (attempts - 1) if attempts < WEBHOOK_ATTEMPTS else None
 
 
@@ -73,7 +76,9 @@ class Connections:
         self._open: dict[str, http.client.HTTPConnection] = {}
 
     def post(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-        """Status and body of one POST; a kept connection that went stale is replaced once. Raises OSError or HTTPException."""
+        """Status and body of one POST; a kept connection that went stale is replaced once. Raises OSError or
+        HTTPException.
+        """
         parts = urlsplit(url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         kept = self._open.get(parts.netloc)

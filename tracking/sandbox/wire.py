@@ -46,7 +46,8 @@ class Request:
 class Answer:
     """One HTTP answer. ``body`` is bytes as they are, else JSON, or None for nothing at all.
 
-    ``effect`` is created, updated, no_change, deleted or None (a read, a refusal); ``changes`` the journal's before and after.
+    ``effect`` is created, updated, no_change, deleted or None (a read, a refusal); ``changes`` the journal's before
+    and after.
     """
 
     status: int
@@ -76,3 +77,8 @@ def dump(document: Any) -> bytes:
 def copy(document: Any) -> Any:
     """A private copy of a JSON document (far quicker than copy.deepcopy)."""
     return json.loads(json.dumps(document))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text: a list that reads like a line."""
+    return text.split()
