@@ -4,13 +4,13 @@ Measured in docs/decisions/database.md. Query strings and addresses of shoppers 
 log; what matters is logged by us.
 """
 
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from config import logs
 from config.env import text
 
 
-class LineLogger(Logger):  # type: ignore[misc]
+class LineLogger(Logger):
     """gunicorn's messages in the form of all other lines."""
 
     def setup(self, cfg: object) -> None:

@@ -78,10 +78,12 @@ def readiness() -> dict[str, dict[str, Any]]:
 
 
 def alive(_request: HttpRequest) -> JsonResponse:
+    """200 ``{"status": "alive"}``, without a look at anything."""
     return JsonResponse({"status": "alive"})
 
 
 def ready(_request: HttpRequest) -> JsonResponse:
+    """200 or 503 with ``status``, the names of the ``failing`` parts, and figures of all ``parts``."""
     parts = readiness()
     failing = [name for name, part in parts.items() if not part["ok"]]
     status = "not ready" if failing else "ready"

@@ -73,7 +73,7 @@ def _copy(binaries: Path, target: Path, owner: int) -> Path:
     return target / "package" / install.name / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A free port below 32768, where no outgoing connection can take it."""
     for port in range(20000 + os.getpid() % 10000, 32768):
         with socket.socket() as probe:
@@ -89,16 +89,13 @@ class Postgres:
     """
 
     def __init__(self, *, tcp: bool = False) -> None:
-        self.port = _free_port() if tcp else 5432
+        self.port = free_port() if tcp else 5432
+        self.listen = "127.0.0.1" if tcp else ""
         self.identity = _unprivileged()
         self.root = Path(tempfile.mkdtemp(prefix="tbpg"))
-        host = "127.0.0.1" if tcp else ""
-        self.url = (
-            f"postgres://postgres@{host}:{self.port}/postgres"
-            if tcp
-            else f"postgres://postgres@/postgres?host={self.root}"
-        )
-        self.listen = host
+        where = f"{self.listen}:{self.port}/postgres" if tcp else f"/postgres?host={self.root}"
+        self.url = f"postgres://postgres@{where}"
+        self.data = self.root / "data"
         self.server: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Postgres:
@@ -118,42 +115,35 @@ class Postgres:
         return reachable or _copy(directories[0], self.root, self.identity.get("user", os.geteuid()))
 
     def start(self) -> None:
-        """Makes the cluster and waits until it takes connections: under a second."""
+        """Makes the cluster and waits until it takes connections: about a second."""
         if self.identity:
             os.chown(self.root, self.identity["user"], self.identity["group"])
         self.root.chmod(0o755)
-        binaries, data, log = self._binaries(), self.root / "data", self.root / "log"
-        env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        made = subprocess.run(
-            [*initdb, "--locale=C.UTF-8", "--no-sync"],
-            env=env,
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            **self.identity,
-        )
-        if made.returncode:
-            raise RuntimeError(f"initdb failed: {made.stderr}")
-        options = [
+        binaries, log = self._binaries(), self.root / "log"
+        self._make_cluster(binaries)
+        options = (
             *FAST,
             f"port={self.port}",
             f"listen_addresses={self.listen}",
             f"unix_socket_directories={self.root}",
-        ]
-        arguments = [part for option in options for part in ("-c", option)]
+        )
+        command = [str(binaries / "postgres"), "-D", str(self.data), *(f"--{option}" for option in options)]
         with log.open("wb") as output:
             self.server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *arguments],
-                env=env,
-                cwd=self.root,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                **self.identity,
+                command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **self._process()
             )
         self._wait(log)
+
+    def _process(self) -> dict[str, Any]:
+        env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.root), "LC_ALL": "C.UTF-8"}
+        return {"env": env, "cwd": self.root, **self.identity}
+
+    def _make_cluster(self, binaries: Path) -> None:
+        command = [str(binaries / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        command += ["--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run(command, capture_output=True, text=True, check=False, **self._process())
+        if made.returncode:
+            raise RuntimeError(f"initdb failed: {made.stderr}")
 
     def _wait(self, log: Path) -> None:
         assert self.server is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,12 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from config.env import BASE_DIR
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.postgres import free_port
 
 
 def wait_for_answer(port: int, process: subprocess.Popen[str]) -> tuple[int, bytes]:
