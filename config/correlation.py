@@ -67,8 +67,8 @@ class CorrelationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         correlation_id = new_correlation_id()
         sender_id = request.headers.get(HEADER, "")
-        request.correlation_id = correlation_id  # type: ignore[attr-defined]
-        request.sender_correlation_id = sender_id if _SENDER_ID.match(sender_id) else ""  # type: ignore[attr-defined]
+        request.correlation_id = correlation_id
+        request.sender_correlation_id = sender_id if _SENDER_ID.match(sender_id) else ""
         with bound(correlation_id):
             response = self.get_response(request)
         response[HEADER] = correlation_id
