@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tracking.payloads.errors import PayloadError
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -18,6 +22,12 @@ def raw(name: str) -> bytes:
 
 def document(name: str) -> Any:
     return json.loads(raw(name))
+
+
+def parses_or_refuses(parse: Callable[[Any], Any], value: object) -> None:
+    """Any error but PayloadError fails the test."""
+    with contextlib.suppress(PayloadError):
+        parse(value)
 
 
 def webhooks() -> list[str]:
@@ -34,9 +44,9 @@ SCALARS = (
 )
 
 
-def anything(names: list[str]) -> st.SearchStrategy[Any]:
-    """Any JSON value, whose objects use ``names``, so that the readers find something of the wrong shape."""
-    keys = st.sampled_from(names) | st.text(max_size=5)
+def anything(names: str) -> st.SearchStrategy[Any]:
+    """Any JSON value, whose objects use ``names`` (words), so that the readers find something of the wrong shape."""
+    keys = st.sampled_from(names.split()) | st.text(max_size=5)
     return st.recursive(
         SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=8), max_leaves=25
     )

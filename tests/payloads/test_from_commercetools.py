@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 
-from tests.payloads.documents import anything, document, raw
+from tests.payloads.documents import anything, document, parses_or_refuses, raw
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import (
     RELEVANT_TYPES,
@@ -77,7 +77,7 @@ class TestUnwrap:
     def test_what_cannot_be_taken_apart_is_kept_whole(self, body):
         assert unwrap(body) == [body]
 
-    @given(anything(["message", "data", "subscription"]))
+    @given(anything("message data subscription"))
     def test_nothing_gets_lost_whatever_arrives(self, value):
         body = json.dumps(value).encode()
         expected = len(value) if isinstance(value, list) else 1
@@ -217,7 +217,9 @@ class TestMessage:
         body = document("commercetools/message__parcel_added") | {"resourceVersion": 2**53}
         assert parse_message(body).resource_version == 2**53
 
-    @pytest.mark.parametrize("kind", ["ParcelAddedToDelivery", "ParcelTrackingDataUpdated", "OrderImported", "OrderDeleted"])
+    @pytest.mark.parametrize(
+        "kind", ["ParcelAddedToDelivery", "ParcelTrackingDataUpdated", "OrderImported", "OrderDeleted"]
+    )
     def test_these_make_us_read_the_order(self, kind):
         assert kind in RELEVANT_TYPES
 
@@ -227,15 +229,12 @@ class TestMessage:
 
     @given(
         anything(
-            ["notificationType", "id", "type", "resource", "typeId", "version", "resourceVersion", "sequenceNumber"]
-            + ["resourceUserProvidedIdentifiers", "orderNumber", "projectKey", "payloadNotIncluded", "message", "data"]
+            "notificationType id type resource typeId version resourceVersion sequenceNumber projectKey message data "
+            "resourceUserProvidedIdentifiers orderNumber payloadNotIncluded"
         )
     )
     def test_arbitrary_json_gives_a_message_or_a_payload_error(self, value):
-        try:
-            parse_message(value)
-        except PayloadError:
-            pass
+        parses_or_refuses(parse_message, value)
 
 
 class TestOrder:
@@ -297,7 +296,9 @@ class TestOrder:
         order = parse_order({"id": "O", "version": 1})
         assert (order.created_at, order.last_modified_at, order.shipment_state) == (None, None, "")
 
-    @pytest.mark.parametrize("name", ["orderNumber", "customerEmail", "locale", "store", "shippingInfo", "shipping", "custom"])
+    @pytest.mark.parametrize(
+        "name", ["orderNumber", "customerEmail", "locale", "store", "shippingInfo", "shipping", "custom"]
+    )
     def test_null_is_as_good_as_absent(self, name):
         body = document("commercetools/order__single_three_parcels")
         without = {key: value for key, value in body.items() if key != name}
@@ -316,7 +317,14 @@ class TestOrder:
         assert order.fields == {"tb_message": "a␀b", "tb_\ufffd": 1}
 
     def test_only_plain_values_of_our_own_names_count_as_carried(self):
-        fields = {"tb_status": "lost", "tb_parcels": 2, "tb_x": None, "tb_list": ["a"], "tb_text": {"de": "a"}, "other": 1}
+        fields = {
+            "tb_status": "lost",
+            "tb_parcels": 2,
+            "tb_x": None,
+            "tb_list": ["a"],
+            "tb_text": {"de": "a"},
+            "other": 1,
+        }
         order = parse_order({"id": "O", "version": 1, "custom": {"type": {"id": "T"}, "fields": fields}})
         assert order.fields == {"tb_status": "lost", "tb_parcels": 2}
 
@@ -411,9 +419,9 @@ class TestOrder:
         assert caught.value.path == "shippingInfo.deliveries[0].parcels[1].id"
 
     NAMES = (
-        "lineItems customLineItems shippingInfo shipping deliveries parcels trackingData trackingId carrier isReturn items "
-        "quantity custom type fields tb_status id version store key shippingAddress country supplyChannel createdAt"
-    ).split()
+        "lineItems customLineItems shippingInfo shipping deliveries parcels trackingData trackingId carrier isReturn "
+        "items quantity custom type fields tb_status id version store key shippingAddress country supplyChannel"
+    )
 
     @given(anything(NAMES), anything(NAMES))
     def test_arbitrary_json_gives_an_order_or_a_payload_error(self, value, other):
@@ -421,7 +429,4 @@ class TestOrder:
         parcels = {"deliveries": [{"id": "D", "parcels": value, "items": other}]}
         documents.append({"id": "O", "version": 1, "shipping": [{"shippingInfo": parcels}], "shippingAddress": other})
         for one in documents:
-            try:
-                json.dumps(parse_order(one).fields).encode()
-            except PayloadError:
-                pass
+            parses_or_refuses(parse_order, one)

@@ -75,7 +75,16 @@ class TestNumber:
 
 @pytest.mark.parametrize(
     ("alpha2", "alpha3"),
-    [("DE", "DEU"), ("de", "DEU"), ("GB", "GBR"), ("CH", "CHE"), ("US", "USA"), ("XX", None), ("", None), ("DEU", None)],
+    [
+        ("DE", "DEU"),
+        ("de", "DEU"),
+        ("GB", "GBR"),
+        ("CH", "CHE"),
+        ("US", "USA"),
+        ("XX", None),
+        ("", None),
+        ("DEU", None),
+    ],
 )
 def test_country_is_translated(alpha2, alpha3):
     assert country_alpha3(alpha2) == alpha3
@@ -170,7 +179,13 @@ class TestFields:
         assert ("destination_postal_code" in tracking_fields(request)) is is_sent
 
     def test_extra_fields_win_but_never_over_which_tracking_it_is(self):
-        extra = {"destination_postal_code": "1234AB", "tracking_key": "k", "id": "x", "tracking_number": "x", "slug": "x"}
+        extra = {
+            "destination_postal_code": "1234AB",
+            "tracking_key": "k",
+            "id": "x",
+            "tracking_number": "x",
+            "slug": "x",
+        }
         request = TrackingRequest(
             id="a", tracking_number="ABCD", courier="postnl", destination=BERLIN, extra_fields=extra
         )
