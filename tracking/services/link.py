@@ -22,7 +22,7 @@ from tracking.payloads.to_aftership import clean_number
 from tracking.services import jobs
 from tracking.services.apply_update import want_write_back
 from tracking.services.connections import upstream_key
-from tracking.services.problems import close_problems, open_problem
+from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.story import tell
 
 
@@ -136,5 +136,6 @@ def retire_unused(tracking_ids: Iterable[str], reason: str) -> None:
     for tracking in unused.select_related("account"):
         tracking.retired_at, tracking.retired_reason = timezone.now(), reason
         tracking.save(update_fields=["retired_at", "retired_reason"])
+        close_all(tracking, reason)
         jobs.want([jobs.Wish(JobKind.RETIRE, tracking.pk, upstream_key(tracking.account), tracking.correlation_id)])
         tell("tracking retired", number=tracking.tracking_number, reason=reason)

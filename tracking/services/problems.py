@@ -63,6 +63,11 @@ def close_problems(kinds: Iterable[ProblemKind], subject: Order | Parcel | Track
     return closed
 
 
+def close_all(tracking: Tracking, reason: str) -> None:
+    """Close whatever is open about a tracking that nobody needs any more."""
+    close_problems(ProblemKind, tracking, reason)
+
+
 def open_among(kinds: Iterable[ProblemKind], subjects: Iterable[Order | Parcel | Tracking | Job | str]) -> set[str]:
     """Keys of those subjects that have an open problem of one of these kinds: one query for many subjects."""
     keys = [subject_key(subject) for subject in subjects]

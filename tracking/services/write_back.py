@@ -30,6 +30,7 @@ from tracking.services.story import tell
 
 MOST_TRIES = 4
 FOREIGN_TYPE_RECHECK = timedelta(minutes=10)
+TOLD = {"tb_status", "tb_subtag", "tb_eta", "tb_courier", "tb_parcels", "tb_parcels_delivered", "shipmentState"}
 TYPE_CODES = {"ReferencedResourceNotFound", "ResourceNotFound", "InvalidField"}
 
 
@@ -82,7 +83,7 @@ def write_once(order: Order, client: CommercetoolsClient) -> tuple[Order, bool]:
 
 @dataclass
 class Plan:
-    """The update actions that are needed now, and the same in words."""
+    """The update actions that are needed now, and the same in words (carriers' own words may name people: not told)."""
 
     actions: list[dict[str, Any]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
@@ -153,7 +154,8 @@ def heal(subject: Order | Parcel, open_before: set[str]) -> None:
 def add(plan: Plan, actions: list[dict[str, Any]], what: str, values: dict[str, Any]) -> None:
     if actions:
         plan.actions += actions
-        plan.changes.append(f"{what}: " + ", ".join(f"{name}={value}" for name, value in sorted(values.items())))
+        told = (f"{name}={values[name]}" if name in TOLD else name for name in sorted(values))
+        plan.changes.append(f"{what}: {', '.join(told)}")
 
 
 def parcel_state(parcel: Parcel) -> ParcelState:
