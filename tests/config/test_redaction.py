@@ -123,14 +123,13 @@ def test_json_text_and_bytes_are_read_before_they_are_cut() -> None:
     assert redact_json(text) == redact_json(text.encode()) == '{"id": "1", "shippingAddress": "[personal]"}'
 
 
-@pytest.mark.parametrize("size", range(1975, 2005))
-def test_a_cut_never_leaves_a_half_address(size: int) -> None:
-    mail = "jane.doe.of.ulm@example.com "
-    for text in ("x " * (size // 2) + mail, "q@q.example " * (size * 4 // 12) + mail * 30):
-        safe = redact_json({"t": text})
-        assert len(safe) <= 2000
-        assert "jane" not in safe
-        assert "jane" not in redact_json("not json " + text)
+@pytest.mark.parametrize("offset", range(0, 90, 4))
+def test_a_cut_never_leaves_a_half_address(offset: int) -> None:
+    mails = f"jane.doe.of.ulm@{'x' * 60}.example " * 200
+    for text in ("-" * offset + " " + mails, "- " * (950 + offset) + mails):
+        for safe in (redact_json({"t": text}), redact_json(text)):
+            assert len(safe) <= 2000
+            assert "jane" not in safe
 
 
 def test_limit_holds() -> None:
