@@ -57,7 +57,7 @@ class World:
         assert Store.objects.filter(project=self.project, imported_at__isnull=False).count() == 2
 
     def work(self) -> None:
-        """Until nothing moves any more: what was sent has arrived, what arrived was worked, what that sent has arrived."""
+        """Until nothing moves any more: what was sent has arrived, and what arrived was worked."""
         while True:
             self.sandbox.wait_idle()
             done = drain_everything()

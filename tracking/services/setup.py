@@ -1,4 +1,4 @@
-"""Make a commercetools project ready for our writes: the Types exist and have our fields, stores and channels are known.
+"""Make a commercetools project ready for our writes: its Types, its stores and channels.
 
 Safe to repeat: what is there is left as it is, what is missing is added, nothing is ever removed or replaced.
 """
