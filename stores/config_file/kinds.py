@@ -1,0 +1,204 @@
+"""What one value of the file may be. Each kind takes a place, returns the checked value, or raises Wrong.
+
+Secrets stand outside the file: ``{env: NAME}`` (or the file that ``NAME_FILE`` names) and ``{file: PATH}``. What stands
+where a secret belongs is never repeated in a message, whatever it is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+from stores.carriers import normalise_carrier
+from stores.config_file.source import Kind, Place, Wrong, children_of, did_you_mean, items_of, read
+
+KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+SLUG = re.compile(r"[a-z0-9-]+\Z")
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
+FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+# Capitals only, so that a secret put there by mistake is not taken for a name and printed.
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
+SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")}
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+OTHER_INBOUNDS = ("pubsub", "sns", "eventgrid", "eventbridge", "sqs", "poll")
+# What an extra field must not change: which tracking it is.
+IDENTITY = ("id", "tracking_number", "slug")
+
+
+def text(limit: int) -> Kind:
+    """Text as it was written, trimmed: ``no``, ``off`` and ``0123`` need no quotes."""
+
+    def kind(place: Place) -> str:
+        if not isinstance(place.node, yaml.ScalarNode) or place.node.tag not in SCALARS:
+            raise Wrong("text is expected")
+        value = place.node.value.strip()
+        if len(value) > limit:
+            raise Wrong(f"longer than {limit} characters")
+        if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value):
+            raise Wrong("holds line breaks or control characters")
+        return value
+
+    return kind
+
+
+def matching(pattern: re.Pattern[str], words: str, limit: int, shortest: int = 1) -> Kind:
+    """Text of one form; ``words`` say which."""
+
+    def kind(place: Place) -> str:
+        value = text(limit)(place)
+        if len(value) < shortest or not pattern.match(value):
+            raise Wrong(words)
+        return value
+
+    return kind
+
+
+def key(limit: int) -> Kind:
+    return matching(KEY, f"2 to {limit} letters, digits, _ or - are expected", limit, shortest=2)
+
+
+slug = matching(SLUG, "an AfterShip slug such as dhl-germany is expected (a-z, 0-9 and -)", 64)
+colour = matching(COLOUR, 'a colour such as "#0b5fff" is expected, in quotes', 7)
+locale = matching(LOCALE, "a language such as en or de-CH is expected", 35)
+
+
+def locales(place: Place) -> list[str]:
+    """Languages, the first is the default."""
+    return [value for is_good, value in (read(item, locale) for item in items_of(place)) if is_good]
+
+
+def address(place: Place) -> str:
+    """An http(s) address without credentials, query and fragment; a slash at its end makes no difference."""
+    value = referred(place) if isinstance(place.node, yaml.MappingNode) else text(500)(place)
+    try:
+        parts = urlsplit(value)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_good = False
+    if not is_good or parts.username is not None or parts.query or parts.fragment or len(value) > 500:
+        raise Wrong("an address such as https://api.example.com is expected, without credentials and query")
+    return value.rstrip("/")
+
+
+def choice(*allowed: str) -> Kind:
+    """One of these words."""
+
+    def kind(place: Place) -> str:
+        value = text(80)(place)
+        if value not in allowed:
+            raise Wrong(f"{', '.join(allowed[:-1])} or {allowed[-1]} is expected{did_you_mean(value, allowed)}")
+        return value
+
+    return kind
+
+
+def inbound_type(place: Place) -> str:
+    """``bearer``. The others of the plan are refused as what they are: not there yet."""
+    value = text(80)(place)
+    if value != "bearer":
+        known = f"'{value}' is not supported by this version" if value in OTHER_INBOUNDS else "unknown type"
+        raise Wrong(f"{known}; use bearer")
+    return value
+
+
+def yes_no(place: Place) -> bool:
+    value = text(80)(place)
+    if value.lower() not in BOOLEANS or place.node.style is not None:
+        raise Wrong("true or false is expected")
+    return BOOLEANS[value.lower()]
+
+
+def days(place: Place) -> int:
+    value = text(80)(place)
+    if not re.fullmatch(r"[0-9]{1,3}", value) or place.node.style is not None or int(value) > 365:
+        raise Wrong("a whole number of days from 0 to 365 is expected")
+    return int(value)
+
+
+def carrier(place: Place) -> str:
+    """Carrier text that is more than punctuation."""
+    value: str = text(200)(place)
+    if not normalise_carrier(value):
+        raise Wrong("a carrier's name needs letters or digits")
+    return value
+
+
+def extra_fields(place: Place) -> dict[str, str]:
+    """AfterShip's names → text."""
+    values = {}
+    for name, child in children_of(place).items():
+        if not FIELD_NAME.match(name) or name in IDENTITY:
+            child.wrong("cannot be set here; a field of AfterShip such as tracking_account_number is expected")
+            continue
+        is_good, value = read(child, text(500))
+        if is_good:
+            values[name] = value
+    return values
+
+
+def secret(place: Place) -> str:
+    """The secret that a reference leads to."""
+    if not isinstance(place.node, yaml.MappingNode):
+        raise Wrong("give a reference such as {env: NAME}, not the secret itself")
+    return referred(place)
+
+
+def text_or_reference(place: Place) -> str:
+    """Text, or what a reference leads to; at most 255 characters."""
+    value: str = referred(place) if isinstance(place.node, yaml.MappingNode) else text(255)(place)
+    if len(value) > 255:
+        raise Wrong("what the reference leads to is longer than 255 characters")
+    return value
+
+
+def secrets(place: Place) -> list[str]:
+    """The current secret, and while it is being changed the previous one."""
+    items = items_of(place)
+    if not 1 <= len(items) <= 2:
+        raise Wrong("one or two references are expected: the current secret, then the previous one")
+    return [value for is_good, value in (read(item, secret) for item in items) if is_good]
+
+
+def referred(place: Place) -> str:
+    """What ``{env: NAME}`` or ``{file: PATH}`` leads to. Raises Wrong where it is unset, unreadable or not one line."""
+    pairs = place.node.value
+    if len(pairs) != 1 or pairs[0][0].value not in ("env", "file"):
+        raise Wrong("give a reference, either {env: NAME} or {file: PATH}")
+    child = children_of(place)[pairs[0][0].value]
+    value = from_variable(child) if pairs[0][0].value == "env" else from_file(child)
+    if not (value.isascii() and value.isprintable()):
+        raise Wrong("what the reference leads to must be one line of plain ASCII")
+    return value
+
+
+def from_variable(place: Place) -> str:
+    if not isinstance(place.node, yaml.ScalarNode) or not VARIABLE.match(place.node.value):
+        raise Wrong("env: the name of an environment variable is expected, in capitals such as CT_CLIENT_SECRET")
+    name = place.node.value
+    try:
+        value = env.secret(name)
+    except ImproperlyConfigured as error:
+        raise Wrong(str(error)) from None
+    if not value:
+        raise Wrong(f"the environment variable {name} is not set (nor {name}_FILE)")
+    return value
+
+
+def from_file(place: Place) -> str:
+    """The contents of the file, trimmed. A relative path starts at the folder of the configuration file."""
+    path = place.source.folder / Path(str(text(1000)(place)))
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise Wrong(f"file: cannot be read ({why}); a relative path starts beside this configuration") from None
+    if not value:
+        raise Wrong("file: is empty")
+    return value

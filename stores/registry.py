@@ -1,0 +1,161 @@
+"""Stores and Channels of commercetools → our rows: the registry that rules and orders refer to.
+
+    documents (all pages) ─> read and checked ─> compared with our rows ─> one transaction
+
+Nothing is ever deleted here: rules and orders may still name what commercetools does not list any more, so it is kept
+and reported. Facts of the documents: ``key`` of a Store never changes, that of a Channel can; both names are optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from stores.models import Channel, Project, Store, key_validator
+
+BATCH = 500
+
+
+class RegistryError(ValueError):
+    """A document that is no Store or Channel. ``path`` is where (``stores[3].key``), ``cause`` is why."""
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__(f"{path}: {cause}")
+        self.path = path
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What one import found, by key, sorted.
+
+    ``new``: listed for the first time, also where a rule or an order had named it before. ``gone``: kept, but not
+    listed (any more): deleted in commercetools, or never there and only named by a rule.
+    """
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    def __str__(self) -> str:
+        counts = f"{len(self.new)} new, {len(self.changed)} changed, {len(self.unchanged)} unchanged"
+        return f"{counts}, not in commercetools: {', '.join(self.gone)}" if self.gone else counts
+
+
+def import_stores(project: Project, documents: Iterable[dict[str, Any]]) -> Imported:
+    """Keep every Store with its names by locale, languages and countries. Safe to repeat.
+
+    All documents are read before the first write, so they may come from a paging client. Raises RegistryError, with
+    nothing written, where one cannot be read.
+    """
+    rows = [store_of(project, Fields(document, f"stores[{n}]")) for n, document in enumerate(documents)]
+    fields = ["commercetools_id", "name", "languages", "countries"]
+    return save(Store, project, {row.key: row for row in rows}, "key", fields)
+
+
+def import_channels(project: Project, documents: Iterable[dict[str, Any]]) -> Imported:
+    """Keep every Channel with its names by locale and roles; a changed key follows the id. As `import_stores`."""
+    rows = [channel_of(project, Fields(document, f"channels[{n}]")) for n, document in enumerate(documents)]
+    by_id = {row.commercetools_id: row for row in rows}
+    return save(Channel, project, by_id, "commercetools_id", ["key", "name", "roles"])
+
+
+def save(
+    model: type[models.Model], project: Project, rows: dict[str, Any], identity: str, fields: list[str]
+) -> Imported:
+    """Compare what was listed with our rows, by ``identity``, and keep it."""
+    with transaction.atomic():
+        known = {getattr(row, identity): row for row in model.objects.filter(project=project)}
+        new, changed, unchanged = [], [], []
+        for name, row in rows.items():
+            before = known.get(name)
+            if before is None or before.imported_at is None:
+                new.append(row.key)
+            elif any(getattr(before, field) != getattr(row, field) for field in fields):
+                changed.append(row.key)
+            else:
+                unchanged.append(row.key)
+        model.objects.bulk_create(
+            rows.values(),
+            update_conflicts=True,
+            unique_fields=["project", identity],
+            update_fields=[*fields, "imported_at"],
+            batch_size=BATCH,
+        )
+    gone = [known[name].key for name in known.keys() - rows.keys()]
+    return Imported(*(tuple(sorted(keys)) for keys in (new, changed, unchanged, gone)))
+
+
+def store_of(project: Project, fields: Fields) -> Store:
+    key = fields.text("key")
+    if not key_validator.regex.match(key):
+        raise RegistryError(f"{fields.path}.key", "2 to 256 letters, digits, _ or - are expected")
+    return Store(
+        project=project,
+        key=key,
+        commercetools_id=fields.text("id", 64),
+        name=fields.names(),
+        languages=fields.texts("languages"),
+        countries=[Fields(country, path).text("code") for path, country in fields.items("countries")],
+        imported_at=timezone.now(),
+    )
+
+
+def channel_of(project: Project, fields: Fields) -> Channel:
+    return Channel(
+        project=project,
+        key=fields.text("key", 256),
+        commercetools_id=fields.text("id", 64),
+        name=fields.names(),
+        roles=fields.texts("roles"),
+        imported_at=timezone.now(),
+    )
+
+
+class Fields:
+    """The fields of one document, each checked as it is taken. Raises RegistryError with the field's path."""
+
+    def __init__(self, document: Any, path: str) -> None:
+        if not isinstance(document, dict):
+            raise RegistryError(path, "an object is expected")
+        self.document = document
+        self.path = path
+
+    def text(self, name: str, limit: int = 256) -> str:
+        """Text that has to be there."""
+        path = f"{self.path}.{name}"
+        if name not in self.document:
+            raise RegistryError(path, "missing")
+        value = clean(self.document[name], path)
+        if not value or len(value) > limit:
+            raise RegistryError(path, f"1 to {limit} characters are expected")
+        return value
+
+    def names(self) -> dict[str, str]:
+        """``name`` by locale; empty where there is none."""
+        names = self.document.get("name") or {}
+        if not isinstance(names, dict):
+            raise RegistryError(f"{self.path}.name", "text by locale is expected")
+        return {clean(locale, self.path): clean(text, f"{self.path}.name.{locale}") for locale, text in names.items()}
+
+    def texts(self, name: str) -> list[str]:
+        return [clean(value, path) for path, value in self.items(name)]
+
+    def items(self, name: str) -> list[tuple[str, Any]]:
+        """The items of a list with their paths; empty where there is none."""
+        values = self.document.get(name) or []
+        if not isinstance(values, list):
+            raise RegistryError(f"{self.path}.{name}", "a list is expected")
+        return [(f"{self.path}.{name}[{index}]", value) for index, value in enumerate(values)]
+
+
+def clean(value: Any, path: str) -> str:
+    """Text as PostgreSQL can hold it: without NUL and lone surrogates. Raises RegistryError where it is no text."""
+    if not isinstance(value, str):
+        raise RegistryError(path, "text is expected")
+    return value.replace("\0", "␀").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError, transaction
+
+from config.correlation import new_correlation_id
+from stores.config_file.document import Document, read_document
+from stores.config_file.plan import Plan, known_keys, make_plan, save_plan
+from stores.config_file.report import describe
+from stores.config_file.source import ConfigFileError
+from stores.fields import DecryptionError
+from tracking.enums import JobKind
+from tracking.services import jobs
+from tracking.services.connections import upstream_key
+from tracking.services.reapply import reapply_rules
+
+
+class Command(BaseCommand):
+    help = "Make projects, accounts, brands, routes and carrier mappings what a YAML file says. Safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="The configuration, see docs/configuration.md.")
+        parser.add_argument("--plan", action="store_true", help="Only show what would change; write nothing.")
+
+    def handle(self, *args: Any, file: Path, plan: bool, **options: Any) -> None:
+        """Exit code 0: applied, or nothing to do; 1: refused, and nothing was changed."""
+        try:
+            document = read_document(file, known_keys())
+            planned = make_plan(document) if plan else apply(document)
+        except ConfigFileError as error:
+            faults = "\n".join(f"  {fault}" for fault in error.faults)
+            raise CommandError(f"{file} was refused, nothing was changed:\n{faults}") from None
+        except DecryptionError as error:
+            raise CommandError(f"Nothing was changed: {error}") from None
+        except IntegrityError:
+            words = "Nothing was changed: somebody else changed the same rows at this moment. Run it again."
+            raise CommandError(words) from None
+        self.stdout.write(describe(planned, is_applied=not plan))
+
+
+@transaction.atomic
+def apply(document: Document) -> Plan:
+    """Save what differs, and wish for what follows from it, in one transaction."""
+    plan = make_plan(document)
+    save_plan(plan)
+    jobs.want(
+        jobs.Wish(JobKind.IMPORT_COURIERS, str(account.pk), upstream_key(account), new_correlation_id())
+        for account in plan.accounts_to_ask()
+    )
+    reapply_rules(plan.projects_with_new_rules())
+    return plan
