@@ -1,4 +1,4 @@
-"""One sandbox for all tests of this folder, as new for each; plain HTTP callers for both upstreams; a receiver to send to."""
+"""One sandbox for all tests of this folder, as new for each; plain HTTP callers for both upstreams; a receiver."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 self.send_header("Content-Length", "0")

@@ -150,7 +150,9 @@ def test_an_import_creates_an_order_with_its_deliveries(shop: Caller) -> None:
     item = {"name": {"en": "Mug"}, "variant": {"sku": "M"}, "price": {"value": {}}, "quantity": 2}
     info = {"shippingMethodName": "Standard", "deliveries": [{"items": [], "parcels": [{"trackingData": {}}]}]}
     draft = {"orderNumber": "I-1", "totalPrice": {"currencyCode": "EUR", "centAmount": 100}, "shippingInfo": info}
-    reply = shop("POST", "/orders/import", {**draft, "lineItems": [item], "store": {"typeId": "store", "key": "de-web"}})
+    reply = shop(
+        "POST", "/orders/import", {**draft, "lineItems": [item], "store": {"typeId": "store", "key": "de-web"}}
+    )
     assert (reply.status, reply.body["version"]) == (201, 1)
     assert parcel_of(reply.body)["trackingData"] == {"isReturn": False}
     assert shop("POST", "/orders/import", draft).code == "DuplicateField"

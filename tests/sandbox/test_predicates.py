@@ -73,8 +73,10 @@ def test_a_predicate_that_does_not_hold(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "id", "id =", 'id = "a', "id = 'a'", '= "a"', 'id in ()', 'id in "a"', 'id = "a" and', '(id = "a"', 'id = "a")',
-     "id is odd", "id = :nobody", "not id", 'id = "a" id = "b"'],
+    [
+        "", "id", "id =", 'id = "a', "id = 'a'", '= "a"', 'id in ()', 'id in "a"', 'id = "a" and', '(id = "a"',
+        'id = "a")', "id is odd", "id = :nobody", "not id", 'id = "a" id = "b"',
+    ],
 )  # fmt: skip
 def test_a_malformed_predicate_is_refused(text: str) -> None:
     with pytest.raises(PredicateError):

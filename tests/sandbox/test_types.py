@@ -66,7 +66,12 @@ def test_a_value_of_another_kind_is_refused(
 
 
 def test_values_are_kept_in_the_upstream_spelling(shop: Caller, order: dict, parcel_type: dict) -> None:
-    given = {"tb_updated_at": "2026-12-01T12:00:00+02:00", "tb_eta": "2026-12-03", "ids": ["a", "b", "a"], "late": False}
+    given = {
+        "tb_updated_at": "2026-12-01T12:00:00+02:00",
+        "tb_eta": "2026-12-03",
+        "ids": ["a", "b", "a"],
+        "late": False,
+    }
     parcel = parcel_of(update(shop, order, set_type("on-parcel", **given, tb_parcels=2, kind="out")).body)
     assert parcel["custom"] == {
         "type": {"typeId": "type", "id": parcel_type["id"]},
