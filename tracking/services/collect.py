@@ -165,7 +165,7 @@ def take_parcels(order: Order, snapshot: OrderSnapshot) -> list[Parcel]:
         parcel.save()
         touched.append(parcel)
         if is_new:
-            tell("parcel found", order=str(order), carrier=parcel.carrier, number=parcel.tracking_number or "none yet")
+            tell("parcel found", order=str(order), carrier=parcel.carrier, number=parcel.tracking_number or "none")
     for parcel in known.values():
         if parcel.removed_at is None:
             parcel.removed_at = timezone.now()

@@ -26,7 +26,7 @@ from tracking.payloads.to_commercetools import ForeignType, ParcelState
 from tracking.services import connections, jobs
 from tracking.services.collect import mark_deleted, store_order
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
-from tracking.services.story import tell
+from tracking.services.story import ending, tell
 
 MOST_TRIES = 4
 FOREIGN_TYPE_RECHECK = timedelta(minutes=10)
@@ -109,7 +109,7 @@ def plan_write(order: Order) -> Plan:
             foreign_type(parcel, error, order)
             continue
         heal(parcel, open_before)
-        add(plan, actions, str(parcel), to_commercetools.changed_fields(state.fields, state.carried))
+        add(plan, actions, ending(str(parcel)), to_commercetools.changed_fields(state.fields, state.carried))
     is_tracked = any(parcel.tracking and parcel.tracking.opened_at for parcel in parcels)
     if is_tracked and plan_order(plan, order, states, types):
         heal(order, open_before)
