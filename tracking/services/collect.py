@@ -10,6 +10,7 @@ twice, late and in any order.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,17 +45,18 @@ def note_messages(receipts: Sequence[Receipt]) -> None:
         mine = {receipt: message for receipt, message in messages.items() if receipt.endpoint == endpoint}
         orders = order_shells(project, list(mine.values()))
         upstream = connections.upstream_key(project)
-        wishes = []
+        news: dict[Order, list[str]] = defaultdict(list)
         for receipt, message in mine.items():
             order = orders[message.resource_id]
             receipt.correlation_id = order.correlation_id
             if is_known(order, message):
                 end(receipt, ReceiptState.DONE, f"known: the order was read at version {order.version}")
-                continue
-            wishes.append(jobs.Wish(JobKind.COLLECT, str(order.pk), upstream, order.correlation_id))
-            end(receipt, ReceiptState.DONE, "the order will be read")
-            tell("message received", order=str(order), message=receipt.event, correlation_id=order.correlation_id)
-        jobs.want(wishes)
+            else:
+                end(receipt, ReceiptState.DONE, "the order will be read")
+                news[order].append(receipt.event)
+        jobs.want(jobs.Wish(JobKind.COLLECT, str(order.pk), upstream, order.correlation_id) for order in news)
+        for order, events in news.items():
+            tell("messages received", order=str(order), events=", ".join(events), correlation_id=order.correlation_id)
 
 
 def is_known(order: Order, message: OrderMessage) -> bool:

@@ -154,8 +154,8 @@ def heal(subject: Order | Parcel, open_before: set[str]) -> None:
 def add(plan: Plan, actions: list[dict[str, Any]], what: str, values: dict[str, Any]) -> None:
     if actions:
         plan.actions += actions
-        told = (f"{name}={values[name]}" if name in TOLD else name for name in sorted(values))
-        plan.changes.append(f"{what}: {', '.join(told)}")
+        told = [f"{name}={values[name]}" for name in sorted(TOLD & values.keys())]
+        plan.changes.append(f"{what}: {', '.join(told or sorted(values))}")
 
 
 def parcel_state(parcel: Parcel) -> ParcelState:

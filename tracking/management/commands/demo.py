@@ -7,6 +7,7 @@ sandbox (both upstreams) <── HTTP ──> web (gunicorn) + worker (django-q2
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import signal
@@ -66,6 +67,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        logging.getLogger("trackbridge").setLevel(logging.ERROR)  # of this process; the programs' logs go to the file
         self.var = Path(settings.BASE_DIR) / "var"
         self.children: list[subprocess.Popen[str]] = []
         self.log = (self.var / "demo.log").open("w", encoding="utf-8")
