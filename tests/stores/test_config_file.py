@@ -1,0 +1,352 @@
+"""What is wrong with a configuration file: all of it at once, each with line, path and cause, and never a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stores.config_file.source import ConfigFileError
+from tests.stores.config_files import DESIGN, SECRETS, ConfigFile, replaced
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConfigFile:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return ConfigFile(tmp_path)
+
+
+# ── secrets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_secret_itself_is_refused_and_not_shown(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("{env: CT_CLIENT_SECRET}", "hunter2hunter2"), ("[{env: AFTERSHIP_SECRET}]", "[hunter3]"))
+    assert config.faults(text) == [
+        "line 6: projects[0].client_secret: give a reference such as {env: NAME}, not the secret itself",
+        "line 13: aftership_accounts[0].webhook_secrets[0]: "
+        "give a reference such as {env: NAME}, not the secret itself",
+    ]
+
+
+@pytest.mark.parametrize("reference", ["{hunter2}", "{env: A, file: b}", "{}", "{name: A}", "{[hunter2]: A}"])
+def test_reference_of_another_form_is_refused_and_not_shown(config: ConfigFile, reference: str) -> None:
+    cause = "give a reference, either {env: NAME} or {file: PATH}"
+    text = replaced(DESIGN, ("{env: CT_CLIENT_SECRET}", reference))
+    assert config.faults(text) == [f"line 6: projects[0].client_secret: {cause}"]
+
+
+def test_secret_in_the_place_of_a_name_is_refused_and_not_shown(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("{env: AFTERSHIP_KEY}", "{env: asat_hunter2}"))
+    assert config.faults(text) == [
+        "line 12: aftership_accounts[0].api_key: "
+        "env: the name of an environment variable is expected, in capitals such as CT_CLIENT_SECRET"
+    ]
+
+
+def test_unset_variables_are_named(config: ConfigFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CT_CLIENT_ID")
+    monkeypatch.setenv("AFTERSHIP_SECRET", "  ")
+    assert config.faults(DESIGN) == [
+        "line 5: projects[0].client_id: the environment variable CT_CLIENT_ID is not set (nor CT_CLIENT_ID_FILE)",
+        "line 13: aftership_accounts[0].webhook_secrets[0]: "
+        "the environment variable AFTERSHIP_SECRET is not set (nor AFTERSHIP_SECRET_FILE)",
+    ]
+
+
+def test_missing_secret_file_is_refused(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("{env: AFTERSHIP_KEY}", "{file: secrets/key}"))
+    assert config.faults(text) == [
+        "line 12: aftership_accounts[0].api_key: file: cannot be read (No such file or directory); "
+        "a relative path starts beside this configuration"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"\n", "file: is empty"),
+        (b"two\nlines", "what the reference leads to must be one line of plain ASCII"),
+        ("clé".encode(), "what the reference leads to must be one line of plain ASCII"),
+        (b"\xff", "file: cannot be read (not UTF-8 text); a relative path starts beside this configuration"),
+    ],
+)
+def test_useless_secret_file_is_refused(config: ConfigFile, content: bytes, cause: str) -> None:
+    (config.path.parent / "key").write_bytes(content)
+    text = replaced(DESIGN, ("{env: AFTERSHIP_KEY}", "{file: key}"))
+    assert config.faults(text) == [f"line 12: aftership_accounts[0].api_key: {cause}"]
+
+
+def test_secrets_come_from_files_beside_the_configuration(config: ConfigFile) -> None:
+    (config.path.parent / "key").write_text("swordfish-of-a-file\n")
+    document = config.read(replaced(DESIGN, ("{env: AFTERSHIP_KEY}", "{file: key}")))
+    assert document.aftership_accounts[0].values["api_key"] == "swordfish-of-a-file"
+
+
+def test_variable_may_itself_name_a_file(config: ConfigFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AFTERSHIP_KEY")
+    (config.path.parent / "key").write_text("swordfish-of-a-file\n")
+    monkeypatch.setenv("AFTERSHIP_KEY_FILE", str(config.path.parent / "key"))
+    assert config.read(DESIGN).aftership_accounts[0].values["api_key"] == "swordfish-of-a-file"
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_one_or_two_webhook_secrets_are_expected(config: ConfigFile, count: int) -> None:
+    secrets = ", ".join(["{env: AFTERSHIP_SECRET}"] * count)
+    text = replaced(DESIGN, ("[{env: AFTERSHIP_SECRET}]", f"[{secrets}]"))
+    assert config.faults(text) == [
+        "line 13: aftership_accounts[0].webhook_secrets: "
+        "one or two references are expected: the current secret, then the previous one"
+    ]
+
+
+# ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_unknown_keys_are_named_with_what_was_meant(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("shipment_state:", "shipment_sate:"), ("brands:\n", "brand:\n"), ("promise_days", "sla"))
+    text = replaced(text, (", brand: acme", ""))
+    assert config.faults(text) == [
+        "line 8: projects[0].shipment_sate: unknown key; did you mean shipment_state?",
+        "line 14: brand: unknown key; did you mean brands?",
+        "line 17: routes[0].sla: unknown key",
+    ]
+
+
+def test_missing_keys_are_named(config: ConfigFile) -> None:
+    assert config.faults("projects: [{key: demo}]\ncarrier_mappings:\n  - carrier: Post\n") == [
+        "line 1: projects[0].api_url: missing",
+        "line 1: projects[0].auth_url: missing",
+        "line 1: projects[0].client_id: missing",
+        "line 1: projects[0].client_secret: missing",
+        "line 3: carrier_mappings[0].courier: missing",
+    ]
+
+
+def test_key_given_twice_is_refused(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("    auth_url:", "    api_url: https://other.example.com\n    auth_url:"))
+    assert config.faults(text + "projects: []\n") == [
+        "line 4: projects[0].api_url: given twice, first in line 3",
+        "line 23: projects: given twice, first in line 1",
+    ]
+
+
+def test_empty_value_is_refused_so_that_a_route_cannot_widen_by_accident(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("store: de-web", "store: "), ("name: Acme", 'name: " "'))
+    assert config.faults(text) == [
+        "line 15: brands[0].name: empty; give a value, or leave the key out",
+        "line 17: routes[0].store: empty; give a value, or leave the key out",
+        "line 18: routes[1]: a second route for every store of demo, see routes[0] in line 17",
+    ]
+
+
+# ── types ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WRONG_VALUES = [
+    ("key: demo ", "key: [demo] ", "line 2: projects[0].key: text is expected"),
+    ("key: demo ", "key: a b ", "line 2: projects[0].key: 2 to 256 letters, digits, _ or - are expected"),
+    ("key: demo ", "key: d ", "line 2: projects[0].key: 2 to 256 letters, digits, _ or - are expected"),
+    ("key: main", f"key: {'m' * 65}", "line 10: aftership_accounts[0].key: longer than 64 characters"),
+    ("key: main", "key: !!python/name:os.system x", "line 10: aftership_accounts[0].key: text is expected"),
+    ("name: Acme", 'name: "A\\0"', "line 15: brands[0].name: holds line breaks or control characters"),
+    ('"#0b5fff"', "blue", 'line 15: brands[0].colour: a colour such as "#0b5fff" is expected, in quotes'),
+    ("[en, de]", "en", "line 15: brands[0].locales: a list is expected"),
+    ("[en, de]", "[en, Deutsch]", "line 15: brands[0].locales[1]: a language such as en or de-CH is expected"),
+    ("promise_days: 3", "promise_days: three", "a whole number of days from 0 to 365 is expected"),
+    ("promise_days: 3", 'promise_days: "3"', "a whole number of days from 0 to 365 is expected"),
+    ("promise_days: 3", "promise_days: 366", "a whole number of days from 0 to 365 is expected"),
+    ("promise_days: 3", "promise_days: -1", "a whole number of days from 0 to 365 is expected"),
+    ("notify: platform", "notify: plattform", "platform, aftership or off is expected; did you mean platform?"),
+    ("shipment_state: forward", "shipment_state: back", "shipment_state: off, forward or full is expected"),
+    ("shipment_state: forward", 'is_active: "yes"', "projects[0].is_active: true or false is expected"),
+    ("inbound: {type", "inbound: {typ", "line 7: projects[0].inbound.typ: unknown key; did you mean type?"),
+    ("inbound: {type: bearer, secret: {env: CT_INBOUND_TOKEN}}", "inbound: bearer", "a mapping of keys to values"),
+    ("courier: dhl-germany", "courier: DHL", "an AfterShip slug such as dhl-germany is expected (a-z, 0-9 and -)"),
+    ('"DHL Paket"', '"--"', "carrier_mappings[0].carrier: a carrier's name needs letters or digits"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "fault"), WRONG_VALUES)
+def test_wrong_value_is_refused_by_its_path(config: ConfigFile, old: str, new: str, fault: str) -> None:
+    assert fault in config.faults(replaced(DESIGN, (old, new)))[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["api.aftership.com", "ftp://a.example.com", "https://u:hunter2@a.example.com", "https://a.example.com?key=1",
+     "https://a.example.com:port", "http://[", "https://"],
+)  # fmt: skip
+def test_address_must_be_plain_http(config: ConfigFile, address: str) -> None:
+    assert config.faults(replaced(DESIGN, ("https://api.aftership.com", f"'{address}'"))) == [
+        "line 11: aftership_accounts[0].api_url: "
+        "an address such as https://api.example.com is expected, without credentials and query"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["pubsub", "sns", "eventgrid", "eventbridge", "sqs", "poll"])
+def test_inbound_types_of_later_versions_are_refused_plainly(config: ConfigFile, kind: str) -> None:
+    fault = f"line 7: projects[0].inbound.type: '{kind}' is not supported by this version; use bearer"
+    assert config.faults(replaced(DESIGN, ("type: bearer", f"type: {kind}"))) == [fault]
+
+
+def test_unknown_inbound_type_is_refused(config: ConfigFile) -> None:
+    fault = "line 7: projects[0].inbound.type: unknown type; use bearer"
+    assert config.faults(replaced(DESIGN, ("type: bearer", "type: pigeon"))) == [fault]
+
+
+def test_extra_field_may_not_change_which_tracking_it_is(config: ConfigFile) -> None:
+    text = replaced(DESIGN, ("dhl-germany}", "dhl-germany, extra_fields: {slug: x, Account: y, tracking_key: [z]}}"))
+    cause = "cannot be set here; a field of AfterShip such as tracking_account_number is expected"
+    assert config.faults(text) == [
+        f"line 20: carrier_mappings[0].extra_fields.Account: {cause}",
+        f"line 20: carrier_mappings[0].extra_fields.slug: {cause}",
+        "line 20: carrier_mappings[0].extra_fields.tracking_key: text is expected",
+    ]
+
+
+# ── between the entries ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_dangling_references_are_named_with_what_was_meant(config: ConfigFile) -> None:
+    text = replaced(
+        DESIGN,
+        ("account: main, brand: acme}", "account: mian, brand: acme}"),
+        ("project: demo, store: at", "project: shop, store: at"),
+    )
+    text = replaced(text, ("brand: acme, promise", "brand: emca, promise"))
+    assert config.faults(text) == [
+        "line 17: routes[0].brand: no brand emca in this file or in the database",
+        "line 18: routes[1].account: no account mian in this file or in the database; did you mean main?",
+        "line 21: carrier_mappings[1].project: no project shop in this file or in the database",
+    ]
+
+
+def test_rows_of_the_database_may_be_referred_to(config: ConfigFile) -> None:
+    text = "routes:\n  - {project: demo, account: main}\n"
+    known = {"projects": ["demo"], "aftership_accounts": ["main"], "brands": []}
+    assert config.faults(text, known) == []
+
+
+def test_store_without_its_project_is_refused(config: ConfigFile) -> None:
+    fault = "line 21: carrier_mappings[1].store: needs the project that it belongs to"
+    assert config.faults(replaced(DESIGN, (", project: demo, store: at-web", ", store: at-web"))) == [fault]
+
+
+def test_what_is_said_twice_is_refused(config: ConfigFile) -> None:
+    text = replaced(
+        DESIGN,
+        ("routes: ", "  - {key: acme, name: Again}\nroutes: "),
+        ("carrier_mappings:\n", "  - {project: demo, store: de-web, account: main}\ncarrier_mappings:\n"),
+    )
+    assert config.faults(text + '  - {carrier: "dhl-paket", courier: dhl}\n') == [
+        "line 16: brands[1].key: acme is there already, see brands[0] in line 15",
+        "line 20: routes[2]: a second route for store de-web of demo, see routes[0] in line 18",
+        "line 24: carrier_mappings[2]: a second mapping of 'dhl-paket', see carrier_mappings[0] in line 22",
+    ]
+
+
+# ── the file as a whole ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "is empty"),
+        ("# nothing\n", "is empty"),
+        ("- projects\n", "line 1: a mapping of keys to values is expected"),
+        ("projects:\n\t- key: demo\n", "line 2: not valid YAML: while scanning for the next token found character"),
+        ("projects: [\n", "line 2: not valid YAML: while parsing a flow node expected the node content"),
+        ("client_secret: *hunter2\n", "line 1: not valid YAML: found undefined alias …"),
+        ("a: 1\n---\nb: 2\n", "line 2: not valid YAML: expected a single document in the stream"),
+        ("brands:\n- name: \x07\n", "line 2: a character that YAML does not allow"),
+        ("? [a]\n: 1\n", "line 1: keys must be plain text"),
+        ("projects: {key: demo}\n", "line 1: projects: a list is expected"),
+        ("projects: [demo]\n", "line 1: projects[0]: a mapping of keys to values is expected"),
+        ("projects: " + "[" * 5000, "is nested too deeply"),
+    ],
+)
+def test_file_that_cannot_be_understood_is_refused_without_quoting_it(
+    config: ConfigFile, text: str, fault: str
+) -> None:
+    faults = config.faults(text)
+    assert len(faults) == 1
+    assert faults[0].startswith(fault)
+    assert "hunter2" not in faults[0]
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFileError, match=r"^cannot be read: No such file or directory$"):
+        ConfigFile(tmp_path / "nowhere").read_as_it_is()
+
+
+def test_file_that_is_not_utf8_is_refused(config: ConfigFile) -> None:
+    config.path.write_bytes(b"brands: \xff")
+    with pytest.raises(ConfigFileError, match=r"^is not UTF-8 text$"):
+        config.read_as_it_is()
+
+
+# ── what is taken ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_file_of_the_design_is_read_exactly(config: ConfigFile) -> None:
+    document = config.read(DESIGN)
+    assert [entry.values for entry in document.projects] == [
+        {
+            "key": "demo",
+            "api_url": "http://127.0.0.1:4010",
+            "auth_url": "http://127.0.0.1:4010",
+            "client_id": "client-7f3a",
+            "client_secret": "swordfish-client",
+            "inbound_type": "bearer",
+            "inbound_secret": "swordfish-inbound",
+            "shipment_state": "forward",
+        }
+    ]
+    assert document.aftership_accounts[0].values == {
+        "key": "main",
+        "api_url": "https://api.aftership.com",
+        "api_key": "swordfish-key",
+        "webhook_secret": "swordfish-hmac",
+        "previous_webhook_secret": "",
+    }
+    assert document.brands[0].values == {"key": "acme", "name": "Acme", "colour": "#0b5fff", "locales": ["en", "de"]}
+    assert [entry.values["position"] for entry in document.routes] == [10, 20]
+    assert document.carrier_mappings[1].values == {
+        "carrier": "Post",
+        "courier": "austrian-post",
+        "project": "demo",
+        "store": "at-web",
+    }
+
+
+def test_words_that_yaml_takes_for_other_types_stay_words(config: ConfigFile) -> None:
+    text = replaced(
+        DESIGN,
+        ("shipment_state: forward", "shipment_state: off"),
+        ("notify: platform", "notify: off"),
+        ("[en, de]", "[no, de-CH]"),
+        ("name: Acme", "name: 007"),
+    )
+    document = config.read(text)
+    assert document.projects[0].values["shipment_state"] == "off"
+    assert document.routes[0].values["notify"] == "off"
+    assert document.brands[0].values["locales"] == ["no", "de-CH"]
+    assert document.brands[0].values["name"] == "007"
+
+
+def test_sections_without_content_are_there_and_empty(config: ConfigFile) -> None:
+    document = config.read("projects:\nroutes: []\n")
+    assert document.sections == {"projects", "routes"}
+    assert document.projects == document.routes == []
+
+
+def test_aliases_are_followed(config: ConfigFile) -> None:
+    document = config.read(
+        "brands:\n  - &one {key: acme, name: Acme, locales: &all [en, de]}\n  - {key: b2, name: B, locales: *all}\n"
+    )
+    assert document.brands[1].values["locales"] == ["en", "de"]
+
+
+def test_example_file_is_valid(config: ConfigFile) -> None:
+    example = Path(__file__).parents[2] / "examples" / "trackbridge.yaml"
+    assert config.faults(example.read_text(encoding="utf-8")) == []
