@@ -67,6 +67,7 @@ class TestUnwrap:
             b"null",
             b'{"message": {"data": "%%%"}}',
             b'{"message": {"data": "abc"}}',
+            b'{"message": {"data": "%YWJj%"}}',
             b'{"message": {"data": ""}}',
             '{"message": {"data": "ü"}}'.encode(),
             b'{"message": {"data": 5}}',

@@ -278,7 +278,8 @@ class TestActions:
 
     def test_order_without_a_type(self):
         fields = {"tb_status": "pending", "tb_parcels": 2, "tb_parcels_delivered": 0, "tb_eta": None}
-        assert order_actions(type_id="", carried={}, fields=fields, usable_type_ids=[OURS]) == [
+        gone = {"tb_status": "pending", "tb_eta": "2026-11-23"}
+        assert order_actions(type_id="", carried=gone, fields=fields, usable_type_ids=[OURS]) == [
             {
                 "action": "setCustomType",
                 "type": {"typeId": "type", "key": "trackbridge-order"},
@@ -407,6 +408,7 @@ class TestShipmentState:
 
     def test_order_without_items_goes_by_its_parcels(self):
         assert shipment_state(parcels(("delivered", ALL)), {}, "Ready", "forward") == "Delivered"
+        assert shipment_state(parcels(("in_transit", ALL)), {}, "Ready", "forward") == "Shipped"
 
     def test_returns_do_not_count(self):
         back = parcel("delivered", is_return=True, items=ALL)
