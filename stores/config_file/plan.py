@@ -98,7 +98,7 @@ def known_keys() -> dict[str, list[str]]:
 
 
 def make_plan(document: Document) -> Plan:
-    """Compare the document with the rows, writing nothing. Raises DecryptionError where a stored secret is unreadable."""
+    """Compare the document with the rows; writes nothing. Raises DecryptionError where a secret is unreadable."""
     return Planner(document).plan()
 
 
