@@ -7,13 +7,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import Failure, Schedule
 from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
 from tracking.services.pump import HEARTBEAT, pump
 
-STALE_KICK = timedelta(seconds=15)
+STALE_KICK = timedelta(seconds=60)  # longer than a pump that keeps the queue waiting
+FAILURES_KEPT = timedelta(days=7)
 
 
 def run_pump() -> None:
@@ -22,7 +23,7 @@ def run_pump() -> None:
 
 
 def kick() -> bool:
-    """Queue one pump unless one is queued already; returns whether it was. A kick that got lost is queued anew."""
+    """Queue one pump unless one is queued already; returns whether it was. One that got lost is forgotten in time."""
     now = timezone.now()
     row = Heartbeat.objects.filter(name=HEARTBEAT).filter(Q(kicked_at=None) | Q(kicked_at__lt=now - STALE_KICK))
     if not row.update(kicked_at=now):
@@ -33,9 +34,20 @@ def kick() -> bool:
     return True
 
 
+def forget_kick() -> None:
+    """A cluster starts anew: whatever was queued for the one before, the next kick is queued again."""
+    Heartbeat.objects.filter(name=HEARTBEAT).update(kicked_at=None)
+
+
+def run_sweep() -> None:
+    """Each minute: work off what no kick announced, and drop old failures of the queue (it never does that itself)."""
+    Failure.objects.filter(stopped__lt=timezone.now() - FAILURES_KEPT).delete()
+    pump(settings.PUMP_SECONDS)
+
+
 def ensure_schedules() -> None:
-    """The sweep, each minute: finds what no kick announced. Safe to repeat."""
+    """The sweep's schedule. Safe to repeat."""
     Schedule.objects.update_or_create(
         name="trackbridge sweep",
-        defaults={"func": "tracking.tasks.run_pump", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
+        defaults={"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
     )

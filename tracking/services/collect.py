@@ -163,8 +163,8 @@ def take_parcels(order: Order, snapshot: OrderSnapshot) -> list[Parcel]:
         parcel = known.pop(parcel_snapshot.commercetools_id, None)
         is_new = parcel is None
         parcel = parcel or Parcel(order=order, commercetools_id=parcel_snapshot.commercetools_id)
-        take_parcel(parcel, parcel_snapshot)
-        parcel.save()
+        if take_parcel(parcel, parcel_snapshot) or is_new:
+            parcel.save()
         touched.append(parcel)
         if is_new:
             tell("parcel found", order=str(order), carrier=parcel.carrier, number=parcel.tracking_number or "none")
@@ -177,13 +177,26 @@ def take_parcels(order: Order, snapshot: OrderSnapshot) -> list[Parcel]:
     return touched
 
 
-def take_parcel(parcel: Parcel, snapshot: ParcelSnapshot) -> None:
-    parcel.delivery_id, parcel.shipping_key, parcel.key = snapshot.delivery_id, snapshot.shipping_key, snapshot.key
-    parcel.carrier, parcel.tracking_number = snapshot.carrier, snapshot.tracking_number
-    parcel.provider, parcel.is_return = snapshot.provider, snapshot.is_return
-    parcel.items = snapshot.items or snapshot.delivery_items
-    parcel.type_id, parcel.carried = snapshot.type_id, snapshot.fields
-    parcel.shipped_at, parcel.removed_at = snapshot.created_at, None
+def take_parcel(parcel: Parcel, snapshot: ParcelSnapshot) -> bool:
+    """Copy the parcel's facts onto its row, unsaved; False where they were the same before."""
+    facts = {
+        "delivery_id": snapshot.delivery_id,
+        "shipping_key": snapshot.shipping_key,
+        "key": snapshot.key,
+        "carrier": snapshot.carrier,
+        "tracking_number": snapshot.tracking_number,
+        "provider": snapshot.provider,
+        "is_return": snapshot.is_return,
+        "items": snapshot.items or snapshot.delivery_items,
+        "type_id": snapshot.type_id,
+        "carried": snapshot.fields,
+        "shipped_at": snapshot.created_at,
+        "removed_at": None,
+    }
+    changed = {name: fact for name, fact in facts.items() if getattr(parcel, name) != fact}
+    for name, fact in changed.items():
+        setattr(parcel, name, fact)
+    return bool(changed)
 
 
 def mark_deleted(order: Order) -> None:

@@ -64,6 +64,7 @@ class Pumped:
 def pump(seconds: float) -> Pumped:
     """Work for up to ``seconds``: until nothing is due now or within the next few seconds."""
     total, runner = Pumped(), Runner()
+    Heartbeat.objects.filter(name=HEARTBEAT).update(kicked_at=None)  # what comes from now on may kick the next one
     ends_at, beat_at = time.monotonic() + seconds, 0.0
     while time.monotonic() < ends_at:
         if time.monotonic() - beat_at > 1:
@@ -96,8 +97,8 @@ def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
 
 
 def beat() -> None:
-    """Show life, and let the next kick be queued."""
-    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now(), "kicked_at": None})
+    """Show life."""
+    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now()})
 
 
 def is_due_soon() -> bool:

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from tracking.models import Heartbeat
 from tracking.services.pump import HEARTBEAT
-from tracking.tasks import ensure_schedules, kick
+from tracking.tasks import ensure_schedules, forget_kick, kick
 
 logger = structlog.get_logger("trackbridge.worker")
 
@@ -71,6 +71,7 @@ class Cluster:
 
     def start(self) -> None:
         self.started_at = timezone.now()
+        forget_kick()
         self.process = subprocess.Popen([sys.executable, sys.argv[0], "qcluster"], start_new_session=True)  # noqa: S603
         logger.info("workers started", pid=self.process.pid)
 
