@@ -27,6 +27,7 @@ from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, Upstre
 from tracking.clients.http import Call, observed
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
 from tracking.models import Attempt, Heartbeat, Job, Receipt
+from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
 from tracking.services.apply_update import apply_receipts
 from tracking.services.collect import collect_order, note_messages
@@ -226,6 +227,8 @@ def run_job(job: Job) -> None:
             HANDLERS[job.kind](job.subject)
         except UpstreamError as error:
             failed(job, error, ledger)
+        except PayloadError as error:
+            give_up(job, "unreadable", f"The upstream's answer cannot be read: {error}")
         except Exception as error:
             logger.exception("a job failed for a reason of our own", kind=job.kind, subject=job.subject)
             retry_or_bury(job, "internal", f"{type(error).__name__}: {error}", None, ledger)

@@ -10,6 +10,7 @@ a repeat after a crash finds nothing left to write.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from tracking.clients.errors import Conflict, NotFound, Refused, RetryLater
 from tracking.enums import JobKind, ParcelStatus, ProblemKind
 from tracking.models import Job, Order, Parcel, Problem
 from tracking.payloads import to_commercetools
+from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_commercetools import ForeignType, ParcelState
 from tracking.services import connections, jobs
 from tracking.services.collect import mark_deleted, store_order
@@ -203,18 +205,24 @@ def learn_types(order: Order, client: CommercetoolsClient) -> None:
 
 def remember_type(project: Project, document: dict[str, Any]) -> CustomType:
     """Keep which of our fields this Type has; returns the row."""
-    lacks_parcel = to_commercetools.missing_field_actions(document, to_commercetools.PARCEL_FIELDS)
-    lacks_order = to_commercetools.missing_field_actions(document, to_commercetools.ORDER_FIELDS)
     row, _ = CustomType.objects.update_or_create(
         project=project,
         commercetools_id=document["id"],
         defaults={
             "key": document["key"],
-            "has_parcel_fields": not lacks_parcel and "order-parcel" in document["resourceTypeIds"],
-            "has_order_fields": not lacks_order and "order" in document["resourceTypeIds"],
+            "has_parcel_fields": has_fields(document, "order-parcel", to_commercetools.PARCEL_FIELDS),
+            "has_order_fields": has_fields(document, "order", to_commercetools.ORDER_FIELDS),
         },
     )
     return row
+
+
+def has_fields(document: dict[str, Any], resource: str, fields: Mapping[str, str]) -> bool:
+    """Whether the Type is for this resource and has all of these fields; one of another field type is not ours."""
+    try:
+        return resource in document["resourceTypeIds"] and not to_commercetools.missing_field_actions(document, fields)
+    except PayloadError:
+        return False
 
 
 def foreign_type(subject: Order | Parcel, error: ForeignType, order: Order) -> None:
