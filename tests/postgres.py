@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any
 
 START_SECONDS = 30
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 def binary_directories() -> Iterator[Path]:
@@ -85,12 +85,14 @@ def free_port() -> int:
 class Postgres:
     """A running server as a context manager; ``url`` for DATABASE_URL. Over a socket file, with ``tcp`` over a port.
 
+    With ``durable`` every commit is on disk before it is answered, as in production: for measuring.
     Raises RuntimeError with the server's own words where it does not start, or where there are no programs.
     """
 
-    def __init__(self, *, tcp: bool = False) -> None:
+    def __init__(self, *, tcp: bool = False, durable: bool = False) -> None:
         self.port = free_port() if tcp else 5432
         self.listen = "127.0.0.1" if tcp else ""
+        self.speed = () if durable else FAST
         self.identity = _unprivileged()
         self.root = Path(tempfile.mkdtemp(prefix="tbpg"))
         where = f"{self.listen}:{self.port}/postgres" if tcp else f"/postgres?host={self.root}"
@@ -122,7 +124,8 @@ class Postgres:
         binaries, log = self._binaries(), self.root / "log"
         self._make_cluster(binaries)
         options = (
-            *FAST,
+            *self.speed,
+            "max_connections=60",
             f"port={self.port}",
             f"listen_addresses={self.listen}",
             f"unix_socket_directories={self.root}",

@@ -1,0 +1,15 @@
+"""The least a web server can do with a webhook: read it, say 200. What ours is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+HEADERS = [("Content-Type", "application/json"), ("Content-Length", "2")]
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """A WSGI application."""
+    environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("200 OK", HEADERS)
+    return [b"{}"]
