@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from config.env import BASE_DIR as ROOT
+from stores.config_file.document import SCHEMA
 from stores.config_file.source import ConfigFileError
 from tests.stores.config_files import DESIGN, SECRETS, ConfigFile, replaced
 
@@ -348,5 +351,26 @@ def test_aliases_are_followed(config: ConfigFile) -> None:
 
 
 def test_example_file_is_valid(config: ConfigFile) -> None:
-    example = Path(__file__).parents[2] / "examples" / "trackbridge.yaml"
-    assert config.faults(example.read_text(encoding="utf-8")) == []
+    example = (ROOT / "examples" / "trackbridge.yaml").read_text(encoding="utf-8")
+    assert config.faults(example) == []
+
+
+# ── the documentation ────────────────────────────────────────────────────────────────────────────────────────────────
+
+DOCUMENTED = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("section", SCHEMA)
+def test_every_key_is_documented(section: str) -> None:
+    chapter = DOCUMENTED.partition(f"\n### {section}\n")[2].partition("\n### ")[0]
+    missing = [key for key in SCHEMA[section] if f"`{key}`" not in chapter and f"`{key}." not in chapter]
+    assert missing == []
+
+
+def test_every_variable_is_documented_with_its_default() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    variables = re.findall(r"^(#?)([A-Z_]+)=(.*)$", example, re.MULTILINE)
+    rows = dict(re.findall(r"^\| `([A-Z_]+)`[ ●]* \| (.*?) \|", DOCUMENTED, re.MULTILINE))
+    assert set(rows) == {name for _, name, _ in variables}
+    for is_unset, name, default in variables:
+        assert is_unset or rows[name] == (f"`{default}`" if default else "needed"), name
