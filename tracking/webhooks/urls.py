@@ -3,6 +3,6 @@ from django.urls import path
 from tracking.webhooks.views import AfterShipWebhookView, CommercetoolsMessageView
 
 urlpatterns = [
-    path("aftership/<str:key>/", AfterShipWebhookView.as_view(), name="aftership-webhook"),
-    path("commercetools/<str:key>/", CommercetoolsMessageView.as_view(), name="commercetools-messages"),
+    path("aftership/<slug:key>/", AfterShipWebhookView.as_view(), name="aftership-webhook"),
+    path("commercetools/<slug:key>/", CommercetoolsMessageView.as_view(), name="commercetools-messages"),
 ]

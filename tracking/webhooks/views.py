@@ -6,12 +6,14 @@ that the sender stops; a worker finds out what it means. Only our own trouble is
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -53,10 +55,24 @@ class WebhookView(APIView):
     """Store what came in, answer, wake a worker."""
 
     source: Source
+    http_method_names = ("post",)
     permission_classes = ()
     throttle_classes = ()
     parser_classes = ()
     renderer_classes = (JSONRenderer,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Proof is asked of a POST only: whoever just looks is told so, and is no refusal to be counted."""
+        if request.method != "POST":
+            raise MethodNotAllowed(str(request.method))
+        super().initial(request, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Where the database does not answer, be it for the secret or for the message: 503, so that it comes again."""
+        if isinstance(exc, AnyDatabaseError):
+            logger.error("a message could not be stored", source=self.source.value, exc_info=exc)
+            exc = NotStored()
+        return super().handle_exception(exc)
 
     def split(self, body: bytes) -> list[bytes]:
         return [body]
@@ -64,13 +80,9 @@ class WebhookView(APIView):
     def post(self, request: Request, key: str) -> Response:
         bodies = self.split(request.auth)
         correlation_id = request._request.correlation_id  # type: ignore[attr-defined]
-        try:
-            new = store_receipts(self.source, key, bodies, request.headers, correlation_id)
-            if new:
-                kick()
-        except DatabaseError as error:
-            logger.exception("a message could not be stored", source=self.source.value, endpoint=key)
-            raise NotStored from error
+        new = store_receipts(self.source, key, bodies, request.headers, correlation_id)
+        if new:
+            kick()
         logger.info("received", source=self.source.value, endpoint=key, received=len(bodies), new=new)
         return Response({"received": len(bodies), "new": new, "correlation_id": correlation_id})
 
