@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from stores.carriers import normalise_carrier
 from stores.config_file.document import Document, Entry
@@ -122,8 +123,9 @@ def renewed(change: Change) -> set[str]:
         return set()
     names = {"updated_at"}
     if change.changed_names & CREDENTIALS[type(row)]:
-        row.paused_until = None
-        names.add("paused_until")
+        if row.paused_until:
+            row.paused_until = timezone.now()  # the next job tries again, and lifts the pause when it works
+            names.add("paused_until")
         if isinstance(row, Project):
             row.access_token, row.access_token_expires_at = "", None
             names |= {"access_token", "access_token_expires_at"}

@@ -345,7 +345,8 @@ def test_new_credentials_end_a_pause_and_forget_the_token(applied: ConfigFile, m
     applied.apply(DESIGN)
     project.refresh_from_db()
     assert (project.client_secret, project.access_token, project.access_token_expires_at) == ("swordfish-new", "", None)
-    assert (project.paused_until, project.pause_seconds) == (None, 60)
+    assert project.paused_until <= timezone.now()
+    assert project.pause_seconds == 60  # lifted by the first call that works, which closes the problem
 
 
 def test_other_changes_leave_pause_and_token_alone(applied: ConfigFile) -> None:
