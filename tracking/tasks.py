@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
@@ -12,6 +13,8 @@ from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
 from tracking.services.pump import HEARTBEAT, pump
+
+logger = structlog.get_logger("trackbridge.tasks")
 
 STALE_KICK = timedelta(seconds=60)  # longer than a pump that keeps the queue waiting
 FAILURES_KEPT = timedelta(days=7)
@@ -30,7 +33,11 @@ def kick() -> bool:
         _, is_new = Heartbeat.objects.get_or_create(name=HEARTBEAT, defaults={"kicked_at": now})
         if not is_new:
             return False
-    async_task("tracking.tasks.run_pump")
+    try:
+        async_task("tracking.tasks.run_pump")
+    except Exception:
+        logger.exception("no worker could be woken")
+        return False
     return True
 
 
