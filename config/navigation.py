@@ -25,14 +25,17 @@ def entry(title: Any, app: str, model: str, icon: str) -> dict[str, Any]:
     }
 
 
+HOME = {"title": _("Home"), "icon": "home", "link": reverse_lazy("admin:index")}
+OPEN_PROBLEMS = {"badge": "tracking.admin.dashboard.open_problems_badge"}
 SIDEBAR: list[dict[str, Any]] = [
     {
         "title": _("Support"),
         "items": [
+            HOME,
             entry(_("Orders"), "tracking", "order", "receipt_long"),
             entry(_("Parcels"), "tracking", "parcel", "package_2"),
             entry(_("Trackings"), "tracking", "tracking", "local_shipping"),
-            entry(_("Problems"), "tracking", "problem", "report"),
+            entry(_("Problems"), "tracking", "problem", "report") | OPEN_PROBLEMS,
         ],
     },
     {
@@ -41,7 +44,8 @@ SIDEBAR: list[dict[str, Any]] = [
         "items": [
             entry(_("Receipts"), "tracking", "receipt", "inbox"),
             entry(_("Jobs"), "tracking", "job", "schedule"),
-            entry(_("Attempts"), "tracking", "attempt", "history"),
+            entry(_("Calls"), "tracking", "attempt", "history"),
+            entry(_("Turned away"), "tracking", "refusal", "block"),
         ],
     },
     {
@@ -62,11 +66,16 @@ SIDEBAR: list[dict[str, Any]] = [
         "items": [
             entry(_("Projects"), "stores", "project", "shopping_cart"),
             entry(_("AfterShip accounts"), "stores", "aftershipaccount", "key"),
+            entry(_("Custom types"), "stores", "customtype", "data_object"),
         ],
     },
     {
         "title": _("System"),
         "separator": True,
-        "items": [entry(_("Users"), "auth", "user", "group")],
+        "items": [
+            entry(_("Users"), "auth", "user", "group"),
+            entry(_("Groups"), "auth", "group", "groups"),
+            entry(_("Workers"), "tracking", "heartbeat", "monitor_heart"),
+        ],
     },
 ]

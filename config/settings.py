@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from config import logs, navigation
@@ -210,6 +211,9 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "SITE_URL": None,
     "SHOW_LANGUAGES": False,
+    "STYLES": [lambda request: static("tracking/console.css")],
+    "SCRIPTS": [lambda request: static("tracking/console.js")],
+    "DASHBOARD_CALLBACK": "tracking.admin.dashboard.add_overview",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": navigation.SIDEBAR},
 }
 

@@ -1,0 +1,183 @@
+"""The connections to both upstreams: addresses, secrets that are written and never read, rates, and pauses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Field, Model, URLField
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import TabularInline
+
+from config.correlation import new_correlation_id
+from stores.admin import ConsoleAdmin
+from stores.models import AfterShipAccount, Project, RateBudget
+from tracking import tasks
+from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
+from tracking.admin.widgets import SecretField, SecretsForm
+from tracking.enums import JobKind
+from tracking.services import jobs
+from tracking.services.connections import upstream_key
+from tracking.webhooks import authentication
+
+SECRETS_OF_ENDPOINTS = {
+    "inbound_secret",
+    "webhook_secret",
+    "previous_webhook_secret",
+    "is_active",
+    "inbound_type",
+    "key",
+}
+
+
+class ConnectionAdmin(ConsoleAdmin):
+    """What both connections share. ``credentials``: fields after whose change the upstream is asked anew at once."""
+
+    credentials: frozenset[str] = frozenset()
+    endpoint = ""
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, URLField):
+            kwargs["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The key is part of the webhook address and of every job: it stays."""
+        return [*self.readonly_fields, "key"] if obj else list(self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Writes only what was changed: workers keep tokens and pauses on the same row."""
+        changed = set(form.changed_data)
+        if not change:
+            obj.save()
+        elif changed:
+            written = changed | {"updated_at"}
+            if changed & self.credentials:
+                written |= self.start_anew(obj)
+            obj.save(update_fields=written)
+        if changed & SECRETS_OF_ENDPOINTS:
+            transaction.on_commit(authentication.forget)
+
+    def start_anew(self, connection: Any) -> set[str]:
+        """New credentials: end a pause now, so that the next job tries them. Returns the fields it set."""
+        connection.paused_until = timezone.now() if connection.paused_until else None
+        return {"paused_until"}
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, connection: Any) -> SafeString:
+        if not connection.is_active:
+            return badge(_("Switched off"), WAITING)
+        if connection.paused_until and connection.paused_until > timezone.now():
+            return two_lines(badge(_("Paused: it refuses our credentials"), BAD), age(connection.paused_until))
+        if connection.pause_seconds:
+            return badge(_("Being tried again"), DOUBTFUL)
+        return badge(_("Active"), GOOD)
+
+    @admin.display(description=gettext_lazy("webhook address"))
+    def webhook_address(self, connection: Any) -> SafeString | str:
+        if not connection.pk:
+            return _("Shown once it is saved.")
+        return code(settings.PUBLIC_URL + reverse(self.endpoint, args=[connection.key]))
+
+
+class ProjectForm(SecretsForm):
+    secret_fields = ("client_secret", "inbound_secret")
+    client_secret = SecretField(label=gettext_lazy("Client secret"))
+    inbound_secret = SecretField(label=gettext_lazy("Inbound secret"), required=False)
+
+
+@admin.register(Project)
+class ProjectAdmin(ConnectionAdmin):
+    """commercetools projects."""
+
+    form = ProjectForm
+    list_display = ["key", "state", "api_url", "shown_inbound", "shipment_state"]
+    search_fields = ["key"]
+    search_help_text = gettext_lazy("Key")
+    credentials = frozenset({"client_id", "client_secret", "auth_url", "api_url"})
+    endpoint = "commercetools-messages"
+    readonly_fields = ["state", "webhook_address"]
+    fieldsets = [
+        (None, {"fields": ["key", "is_active", "state", "shipment_state"]}),
+        (gettext_lazy("We call commercetools"), {"fields": ["api_url", "auth_url", "client_id", "client_secret"]}),
+        (
+            gettext_lazy("commercetools calls us"),
+            {"fields": ["webhook_address", "inbound_type", "inbound_secret"]},
+        ),
+    ]
+
+    def start_anew(self, connection: Project) -> set[str]:
+        connection.access_token, connection.access_token_expires_at = "", None
+        return super().start_anew(connection) | {"access_token", "access_token_expires_at"}
+
+    @admin.display(description=gettext_lazy("messages"))
+    def shown_inbound(self, project: Project) -> SafeString:
+        return two_lines(project.get_inbound_type_display(), "" if project.inbound_secret else _("no secret set"))
+
+
+class RateBudgetInline(TabularInline):
+    """How fast each endpoint may be called. A row appears with the first call to its endpoint."""
+
+    model = RateBudget
+    fields = ["endpoint", "per_second"]
+    readonly_fields = ["endpoint"]
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class AfterShipAccountForm(SecretsForm):
+    secret_fields = ("api_key", "webhook_secret", "previous_webhook_secret")
+    api_key = SecretField(label=gettext_lazy("API key"))
+    webhook_secret = SecretField(label=gettext_lazy("Webhook secret"), required=False)
+    previous_webhook_secret = SecretField(label=gettext_lazy("Previous webhook secret"), required=False)
+
+
+@admin.register(AfterShipAccount)
+class AfterShipAccountAdmin(ConnectionAdmin):
+    """AfterShip organisations."""
+
+    form = AfterShipAccountForm
+    list_display = ["key", "state", "api_url", "shown_secret"]
+    search_fields = ["key"]
+    search_help_text = gettext_lazy("Key")
+    credentials = frozenset({"api_key", "api_url"})
+    endpoint = "aftership-webhook"
+    readonly_fields = ["state", "webhook_address"]
+    inlines = [RateBudgetInline]
+    actions = ["read_couriers"]
+    fieldsets = [
+        (None, {"fields": ["key", "is_active", "state"]}),
+        (gettext_lazy("We call AfterShip"), {"fields": ["api_url", "api_key"]}),
+        (
+            gettext_lazy("AfterShip calls us"),
+            {"fields": ["webhook_address", "webhook_secret", "previous_webhook_secret"]},
+        ),
+    ]
+
+    @admin.display(description=gettext_lazy("webhooks"))
+    def shown_secret(self, account: AfterShipAccount) -> str:
+        number = len(account.webhook_secrets)
+        return ngettext("%(n)d secret", "%(n)d secrets", number) % {"n": number} if number else _("no secret set")
+
+    @admin.action(description=gettext_lazy("Read AfterShip's couriers"), permissions=["change"])
+    def read_couriers(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Wish for one import per account."""
+        accounts = list(queryset)
+        jobs.want(
+            jobs.Wish(JobKind.IMPORT_COURIERS, str(one.pk), upstream_key(one), new_correlation_id()) for one in accounts
+        )
+        tasks.kick()
+        words = ngettext("%(n)d list of couriers will be read.", "%(n)d lists of couriers will be read.", len(accounts))
+        self.message_user(request, words % {"n": len(accounts)})
+        return None

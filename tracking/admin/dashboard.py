@@ -1,0 +1,192 @@
+"""The console's first page: what needs a person, what moves, and whether work is being done. About ten small queries.
+
+Each figure leads to the list behind it, and is shown only to those who may open that list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Min, Q
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from stores.models import AfterShipAccount, Project, Route
+from tracking.admin.display import BAD, DOUBTFUL, MOVING, STATUS_TONES, WAITING, age, list_of, page_of
+from tracking.enums import ParcelStatus, ProblemKind, ReceiptState
+from tracking.models import Heartbeat, Job, Order, Parcel, Problem, Receipt, Tracking
+
+QUARANTINE_WINDOW = timedelta(days=7)  # receipts have an index by time, none by this state
+STALE_HEARTBEAT = timedelta(minutes=3)  # the sweep runs each minute
+MOST_COUNTED = 1_000
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure, what it counts, and the list behind it. ``note`` says more, such as how old the oldest is."""
+
+    number: Any
+    words: Any
+    url: str
+    tone: str = WAITING
+    note: Any = ""
+
+
+def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Called by unfold for the first page: adds the figures that this user may see."""
+    user = request.user
+
+    def seen(permission: str, tiles: Callable[[], list[Tile]]) -> list[Tile]:
+        return tiles() if user.has_perm(permission) else []
+
+    trouble = [
+        *seen("stores.view_project", paused_connections),
+        *seen("tracking.view_heartbeat", silent_workers),
+        *seen("tracking.view_problem", open_problems),
+        *seen("tracking.view_job", dead_letters),
+        *seen("tracking.view_receipt", quarantined),
+    ]
+    return context | {
+        "may_search": user.has_perm("tracking.view_order"),
+        "orders_url": list_of(Order),
+        "steps": first_steps() if user.has_perm("stores.add_project") else [],
+        "trouble": trouble,
+        "trackings": seen("tracking.view_tracking", trackings_by_status),
+        "flow": [
+            *seen("tracking.view_order", new_orders),
+            *seen("tracking.view_parcel", waiting_parcels),
+            *seen("tracking.view_receipt", waiting_receipts),
+            *seen("tracking.view_job", waiting_jobs),
+        ],
+    }
+
+
+def open_problems() -> list[Tile]:
+    """One tile per kind, the most frequent first."""
+    found = Problem.objects.filter(closed_at=None).values("kind").annotate(n=Count("pk"), oldest=Min("opened_at"))
+    return [
+        Tile(
+            number=row["n"],
+            words=ProblemKind(row["kind"]).label,
+            url=list_of(Problem, state="open", kind__exact=row["kind"]),
+            tone=BAD,
+            note=oldest(row["oldest"]),
+        )
+        for row in found.order_by("-n", "kind")
+    ]
+
+
+def dead_letters() -> list[Tile]:
+    found = Job.objects.filter(dead_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("dead_at"))
+    words = ngettext("dead letter", "dead letters", found["n"])
+    tile = Tile(found["n"], words, list_of(Job, state="dead"), BAD, oldest(found["oldest"]))
+    return [tile] if found["n"] else []
+
+
+def quarantined() -> list[Tile]:
+    since = timezone.now() - QUARANTINE_WINDOW
+    found = Receipt.objects.filter(received_at__gte=since, state=ReceiptState.QUARANTINED)
+    row = found.aggregate(n=Count("pk"), oldest=Min("received_at"))
+    words = ngettext("quarantined receipt, last 7 days", "quarantined receipts, last 7 days", row["n"])
+    tile = Tile(row["n"], words, list_of(Receipt, state__exact="quarantined"), BAD, oldest(row["oldest"]))
+    return [tile] if row["n"] else []
+
+
+def paused_connections() -> list[Tile]:
+    """Each connection that is switched off, or that refuses our credentials."""
+    tiles = []
+    for model, upstream in ((Project, "commercetools"), (AfterShipAccount, "AfterShip")):
+        for one in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key", "is_active"):
+            note = _("refuses our credentials") if one.is_active else _("switched off")
+            tiles.append(
+                Tile(_("Paused"), f"{upstream} {one.key}", page_of(one), BAD if one.is_active else WAITING, note)
+            )
+    return tiles
+
+
+def silent_workers() -> list[Tile]:
+    """A tile if no worker has shown life for a while although there was one, or although there is a connection."""
+    heartbeats = {row.name: row for row in Heartbeat.objects.all()}
+    last = max((row.at for row in heartbeats.values() if row.at), default=None)
+    if last and last > timezone.now() - STALE_HEARTBEAT:
+        return []
+    if last is None and not Project.objects.exists():
+        return []
+    note = _("start one with: manage.py worker")
+    return [Tile(age(last) if last else _("Never"), _("a worker was last seen"), list_of(Heartbeat), BAD, note)]
+
+
+def trackings_by_status() -> list[Tile]:
+    """Live trackings, in the order in which a parcel travels."""
+    found = Tracking.objects.filter(retired_at=None).values_list("status").annotate(n=Count("pk"))
+    numbers = dict(found.order_by())
+    return [
+        Tile(numbers[status], status.label, list_of(Tracking, status__exact=status, life="live"), STATUS_TONES[status])
+        for status in ParcelStatus
+        if status in numbers
+    ]
+
+
+def new_orders() -> list[Tile]:
+    day, week = timezone.now() - timedelta(days=1), timezone.now() - timedelta(days=7)
+    found = Order.objects.filter(created_at__gte=week).aggregate(
+        week=Count("pk"), day=Count("pk", filter=Q(created_at__gte=day))
+    )
+    words = ngettext("new order in 24 hours", "new orders in 24 hours", found["day"])
+    return [Tile(found["day"], words, list_of(Order), MOVING, _("%(n)d in 7 days") % {"n": found["week"]})]
+
+
+def waiting_parcels() -> list[Tile]:
+    waiting = Parcel.objects.filter(tracking=None, removed_at=None, tracking_number="")
+    number = waiting[:MOST_COUNTED].count()
+    words = ngettext("parcel waits for a number", "parcels wait for a number", number)
+    return [Tile(capped(number), words, list_of(Parcel, number="none"))]
+
+
+def waiting_receipts() -> list[Tile]:
+    row = Receipt.objects.filter(state=ReceiptState.PENDING).aggregate(n=Count("pk"), oldest=Min("received_at"))
+    words = ngettext("receipt waits to be taken in", "receipts wait to be taken in", row["n"])
+    return [Tile(row["n"], words, list_of(Receipt, state__exact="pending"), MOVING, oldest(row["oldest"]))]
+
+
+def waiting_jobs() -> list[Tile]:
+    row = Job.objects.filter(want__gt=F("done"), dead_at=None).aggregate(
+        n=Count("pk"), oldest=Min("due_since"), failed=Count("pk", filter=Q(attempts__gt=0) & ~Q(last_error_code=""))
+    )
+    words = ngettext("job waits or runs", "jobs wait or run", row["n"] - row["failed"])
+    tiles = [Tile(row["n"] - row["failed"], words, list_of(Job, state="waiting"), MOVING)]
+    if row["failed"]:
+        words = ngettext("job backs off", "jobs back off", row["failed"])
+        tiles.append(Tile(row["failed"], words, list_of(Job, state="backing_off"), DOUBTFUL, oldest(row["oldest"])))
+    return tiles
+
+
+def first_steps() -> list[tuple[str, str]]:
+    """What a fresh install lacks, in the order in which it is needed; empty once orders can be routed."""
+    steps = [
+        (Project, _("Connect a commercetools project")),
+        (AfterShipAccount, _("Connect an AfterShip account")),
+        (Route, _("Make a route from the project to the account")),
+    ]
+    return [(words, list_of(model) + "add/") for model, words in steps if not model.objects.exists()]
+
+
+def oldest(at: datetime | None) -> SafeString | str:
+    """``oldest 3 h ago``; nothing where there is none."""
+    return SafeString(_("oldest %(age)s") % {"age": age(at)}) if at else ""
+
+
+def capped(number: int) -> str:
+    return f"{MOST_COUNTED:,}+" if number == MOST_COUNTED else str(number)
+
+
+def open_problems_badge(request: HttpRequest) -> str:
+    """For the sidebar: how many problems are open, up to a hundred."""
+    number = Problem.objects.filter(closed_at=None)[:100].count()
+    return "99+" if number == 100 else str(number)

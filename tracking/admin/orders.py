@@ -1,0 +1,289 @@
+"""Orders and their parcels: what a support agent opens when somebody asks where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from tracking import tasks
+from tracking.admin import story
+from tracking.admin.base import Facts, HistoryAdmin, Page, Table, report
+from tracking.admin.display import (
+    NOTHING,
+    age,
+    code,
+    link,
+    open_problems_badge,
+    page_of,
+    status_badge,
+    two_lines,
+    when,
+)
+from tracking.admin.filters import NumberFilter, ParcelStatusFilter, RemovedFilter, TroubleFilter
+from tracking.admin.search import orders_by, parcels_by
+from tracking.enums import JobKind, ParcelStatus
+from tracking.models import Attempt, Order, Parcel, Problem
+from tracking.payloads.to_commercetools import roll_up
+from tracking.services import jobs
+from tracking.services.connections import upstream_key
+
+
+def number_of(problems: QuerySet[Problem], by: str) -> Coalesce:
+    """How many of these open problems each row of the outer query has, as a subquery; ``by`` leads to that row."""
+    mine = problems.filter(closed_at=None, **{by: OuterRef("pk")}).order_by().values(by)
+    return Coalesce(Subquery(mine.annotate(n=Count("pk", distinct=True)).values("n"), output_field=IntegerField()), 0)
+
+
+@admin.register(Order)
+class OrderAdmin(HistoryAdmin):
+    """One order: its parcels, what they carry, and everything that happened to them under one code."""
+
+    list_display = ["number", "store_name", "status", "parcels_count", "last_scan", "problems_count", "ordered"]
+    list_filter = [
+        ParcelStatusFilter,
+        TroubleFilter,
+        ("store", RelatedDropdownFilter),
+        ("project", RelatedDropdownFilter),
+    ]
+    list_select_related = ["project", "store"]
+    ordering = ["-created_at"]
+    search_fields = ["order_number"]
+    search_help_text = gettext_lazy("Order or tracking number, e-mail, id or code")
+    actions = ["read_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        parcels = Parcel.objects.filter(removed_at=None).select_related("tracking").order_by("pk")
+        own = number_of(Problem.objects.all(), "order")
+        of_trackings = Problem.objects.filter(order=None, tracking__parcels__removed_at=None)
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(Prefetch("parcels", parcels, to_attr="live_parcels"))
+            .annotate(problems_number=own + number_of(of_trackings, "tracking__parcels__order"))
+        )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return queryset.filter(pk__in=orders_by(search_term).values("pk")) if search_term else queryset, False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A search that finds one order opens it."""
+        text = request.GET.get("q", "").strip()
+        if text and request.method == "GET" and list(request.GET) == ["q"] and self.has_view_permission(request):
+            found = list(orders_by(text)[:2])
+            if len(found) == 1:
+                return HttpResponseRedirect(page_of(found[0]))
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description=gettext_lazy("order"), ordering="order_number")
+    def number(self, order: Order) -> str:
+        return str(order)
+
+    @admin.display(description=gettext_lazy("store"))
+    def store_name(self, order: Order) -> str:
+        return order.store.key if order.store else order.project.key
+
+    @admin.display(description=gettext_lazy("status"))
+    def status(self, order: Order) -> SafeString | str:
+        if order.deleted_at:
+            return _("deleted in commercetools")
+        return status_badge(status_of(order))
+
+    @admin.display(description=gettext_lazy("parcels"))
+    def parcels_count(self, order: Order) -> SafeString:
+        parcels = order.live_parcels
+        arrived = sum(bool(one.tracking and one.tracking.status == ParcelStatus.DELIVERED) for one in parcels)
+        return two_lines(len(parcels), _("%(n)d delivered") % {"n": arrived} if arrived else "")
+
+    @admin.display(description=gettext_lazy("last checkpoint"))
+    def last_scan(self, order: Order) -> SafeString | str:
+        scanned = [one.tracking for one in order.live_parcels if one.tracking and one.tracking.updated_at]
+        return story.last_checkpoint(max(scanned, key=lambda tracking: tracking.updated_at, default=None))
+
+    @admin.display(description=gettext_lazy("problems"))
+    def problems_count(self, order: Order) -> SafeString | str:
+        return open_problems_badge(order.problems_number)
+
+    @admin.display(description=gettext_lazy("ordered"))
+    def ordered(self, order: Order) -> SafeString | str:
+        return age(order.ordered_at or order.created_at)
+
+    @admin.action(description=gettext_lazy("Read again from commercetools"), permissions=["act"])
+    def read_again(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        """Wish for one read of each order; what has changed there is then taken in as usual."""
+        orders = list(queryset.filter(deleted_at=None).select_related("project"))
+        jobs.want(
+            jobs.Wish(JobKind.COLLECT, str(order.pk), upstream_key(order.project), order.correlation_id)
+            for order in orders
+        )
+        tasks.kick()
+        words, level = report(
+            len(orders),
+            lambda n: ngettext("%(n)d order will be read.", "%(n)d orders will be read.", n) % {"n": n},
+            _("These orders were deleted in commercetools: there is nothing to read."),
+        )
+        return self.done(request, queryset, words, level)
+
+    def fits(self, action: str, order: Order) -> bool:
+        return order.deleted_at is None
+
+    def page(self, order: Order) -> Page:
+        parcels = list(order.parcels.select_related("tracking").order_by("removed_at", "pk"))
+        trackings = {parcel.tracking_id: parcel.tracking for parcel in parcels if parcel.tracking}
+        codes = {order.correlation_id} | {tracking.correlation_id for tracking in trackings.values()}
+        problems = Problem.objects.filter(Q(order=order) | Q(tracking__in=trackings)).distinct()
+        attempts = Attempt.objects.filter(correlation_id__in=codes)
+        return Page(
+            headline=headline(order),
+            facts=order_facts(order),
+            blocks=[
+                story.problems_block(problems),
+                story.parcels_block(parcels),
+                story.checkpoints_block(trackings.values()),
+                story.jobs_block(story.jobs_of([order.pk], trackings)),
+                story.attempts_block(attempts, q=order.correlation_id),
+                story.receipts_block([order.correlation_id, *sorted(codes - {order.correlation_id})]),
+            ],
+        )
+
+
+def status_of(order: Order) -> str | None:
+    """The roll-up over the parcels that are shipped out, as it will stand in commercetools; None without a tracking."""
+    statuses = [one.tracking.status for one in order.live_parcels if one.tracking and not one.is_return]
+    return roll_up([ParcelStatus(status) for status in statuses])
+
+
+def headline(order: Order) -> SafeString:
+    """Where the order is, in one line."""
+    if order.deleted_at:
+        return format_html("{} {}", _("Deleted in commercetools"), when(order.deleted_at))
+    parcels = order.live_parcels
+    arrived = sum(bool(one.tracking and one.tracking.status == ParcelStatus.DELIVERED) for one in parcels)
+    words = ngettext("%(done)d of %(n)d parcel delivered", "%(done)d of %(n)d parcels delivered", len(parcels))
+    dates = [one.tracking.eta for one in parcels if one.tracking and one.tracking.eta]
+    expected = (
+        _("expected by %(date)s") % {"date": date_format(max(dates), "j M Y")}
+        if dates and arrived < len(parcels)
+        else ""
+    )
+    words = words % {"done": arrived, "n": len(parcels)} if parcels else _("No parcel yet")
+    return format_html("{} {} {}", status_badge(status_of(order)), words, expected and f"· {expected}")
+
+
+def order_facts(order: Order) -> list[tuple[str, Any]]:
+    place = " ".join(part for part in (order.destination_postal_code, order.destination_city) if part)
+    return [
+        (_("Store"), story.store_of(order)),
+        (_("Ordered"), when(order.ordered_at)),
+        (_("Shopper"), order.customer_email or NOTHING),
+        (_("Goes to"), ", ".join(part for part in (place, order.destination_country) if part) or NOTHING),
+        (_("Language"), order.locale or NOTHING),
+        (_("Order state"), order.order_state or NOTHING),
+        (_("Shipment state"), order.shipment_state or NOTHING),
+        (_("Carries in commercetools"), story.carried_fields(order.carried)),
+        (_("Last read"), two_lines(age(order.collected_at), f"version {order.version}" if order.version else "")),
+        (_("commercetools id"), code(order.commercetools_id)),
+        (_("Code of this story"), code(order.correlation_id)),
+    ]
+
+
+@admin.register(Parcel)
+class ParcelAdmin(HistoryAdmin):
+    """One parcel: which tracking it got and why, and what it carries in commercetools."""
+
+    list_display = ["number", "order_link", "carrier_name", "status", "last_scan", "in_commercetools", "shipped"]
+    list_filter = [NumberFilter, ("tracking__account", RelatedDropdownFilter), "is_return", RemovedFilter]
+    list_select_related = ["order__project", "order__store", "tracking"]
+    ordering = ["-pk"]
+    search_fields = ["tracking_number"]
+    search_help_text = gettext_lazy("Tracking or order number, e-mail, id or code")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return queryset.filter(pk__in=parcels_by(search_term).values("pk")) if search_term else queryset, False
+
+    @admin.display(description=gettext_lazy("parcel"))
+    def number(self, parcel: Parcel) -> SafeString:
+        return two_lines(parcel.tracking_number or _("no number yet"), story.parcel_note(parcel))
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, parcel: Parcel) -> SafeString | str:
+        return story.order_line(parcel.order)
+
+    @admin.display(description=gettext_lazy("carrier"))
+    def carrier_name(self, parcel: Parcel) -> SafeString:
+        return two_lines(parcel.carrier or NOTHING, story.courier_of(parcel.tracking))
+
+    @admin.display(description=gettext_lazy("status"))
+    def status(self, parcel: Parcel) -> SafeString | str:
+        return status_badge(parcel.tracking.status if parcel.tracking else None)
+
+    @admin.display(description=gettext_lazy("last checkpoint"))
+    def last_scan(self, parcel: Parcel) -> SafeString | str:
+        return story.last_checkpoint(parcel.tracking)
+
+    @admin.display(description=gettext_lazy("in commercetools"))
+    def in_commercetools(self, parcel: Parcel) -> SafeString | str:
+        return status_badge(str(parcel.carried.get("tb_status") or "")) if parcel.carried else _("nothing yet")
+
+    @admin.display(description=gettext_lazy("shipped"))
+    def shipped(self, parcel: Parcel) -> SafeString | str:
+        return age(parcel.shipped_at or parcel.created_at)
+
+    def page(self, parcel: Parcel) -> Page:
+        tracking, order = parcel.tracking, parcel.order
+        codes = {order.correlation_id} | ({tracking.correlation_id} if tracking else set())
+        ids = [tracking.pk] if tracking else []
+        return Page(
+            headline=format_html(
+                "{} {}",
+                status_badge(tracking.status) if tracking else _("Not tracked"),
+                _("removed from the order") if parcel.removed_at else _("of order"),
+            )
+            + (link(order) if not parcel.removed_at else ""),
+            facts=parcel_facts(parcel),
+            blocks=[
+                story.problems_block(Problem.objects.filter(Q(parcel=parcel) | Q(tracking__in=ids)).distinct()),
+                Facts(_("Carried in commercetools"), sorted(parcel.carried.items())),
+                route_block(parcel),
+                story.checkpoints_block([tracking] if tracking else []),
+                story.jobs_block(story.jobs_of([order.pk], ids)),
+                story.attempts_block(Attempt.objects.filter(correlation_id__in=codes), q=order.correlation_id),
+                story.receipts_block([order.correlation_id, *sorted(codes - {order.correlation_id})]),
+            ],
+        )
+
+
+def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
+    return [
+        (_("Order"), story.order_line(parcel.order)),
+        (_("Tracking number"), parcel.tracking_number or _("none yet")),
+        (_("Carrier"), two_lines(parcel.carrier or NOTHING, story.courier_of(parcel.tracking))),
+        (_("Tracking"), link(parcel.tracking)),
+        (_("Direction"), _("Return") if parcel.is_return else _("To the shopper")),
+        (_("Last checkpoint"), story.last_checkpoint(parcel.tracking)),
+        (_("Key"), parcel.key or NOTHING),
+        (_("Shipped"), when(parcel.shipped_at)),
+        (_("Items"), ", ".join(f"{number} × {item[:8]}…" for item, number in parcel.items.items()) or NOTHING),
+        (_("Delivery id"), code(parcel.delivery_id)),
+        (_("commercetools id"), code(parcel.commercetools_id)),
+        (_("Removed"), when(parcel.removed_at)),
+    ]
+
+
+def route_block(parcel: Parcel) -> Table:
+    """Which rules were tried, and why one of them matched."""
+    return Table(
+        _("Route"),
+        [_("Rule"), _("Matched"), _("Because")],
+        [[f"#{rule}", _("yes") if hit else _("no"), reason] for rule, hit, reason in parcel.route_trace],
+        _("The rules have not been asked yet: a parcel without a number waits."),
+    )

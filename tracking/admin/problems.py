@@ -1,0 +1,87 @@
+"""Problems: what needs a person, why, and what to do. They close by themselves when they heal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+
+from tracking.admin import story
+from tracking.admin.base import HistoryAdmin, Page
+from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_lines, when
+from tracking.admin.filters import ProblemStateFilter
+from tracking.admin.search import story_codes
+from tracking.models import Attempt, Problem
+
+
+@admin.register(Problem)
+class ProblemAdmin(HistoryAdmin):
+    """Open ones first; closed ones are a filter or a search away."""
+
+    list_display = ["shown_kind", "cause_and_step", "about", "since", "occurrences", "seen", "closed"]
+    list_filter = [ProblemStateFilter, ("kind", ChoicesDropdownFilter), ("order__project", RelatedDropdownFilter)]
+    list_select_related = ["order__project", "order__store", "parcel", "tracking", "job"]
+    ordering = ["-pk"]
+    search_fields = ["correlation_id"]
+    search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return queryset.filter(correlation_id__in=story_codes(search_term)) if search_term else queryset, False
+
+    @admin.display(description=gettext_lazy("problem"))
+    def shown_kind(self, problem: Problem) -> SafeString:
+        return problem_badge(problem)
+
+    @admin.display(description=gettext_lazy("cause and next step"))
+    def cause_and_step(self, problem: Problem) -> SafeString:
+        return two_lines(problem.cause, problem.next_step)
+
+    @admin.display(description=gettext_lazy("about"))
+    def about(self, problem: Problem) -> SafeString | str:
+        """The order first: that is what people ask about."""
+        narrower = problem.parcel or problem.tracking or problem.job
+        if problem.order:
+            return two_lines(link(problem.order), narrower or "")
+        return link(narrower) if narrower else code(problem.subject)
+
+    @admin.display(description=gettext_lazy("since"), ordering="opened_at")
+    def since(self, problem: Problem) -> SafeString | str:
+        return age(problem.opened_at)
+
+    @admin.display(description=gettext_lazy("last seen"))
+    def seen(self, problem: Problem) -> SafeString | str:
+        return age(problem.seen_at)
+
+    @admin.display(description=gettext_lazy("closed"))
+    def closed(self, problem: Problem) -> SafeString | str:
+        return two_lines(age(problem.closed_at), problem.closed_reason) if problem.closed_at else _("open")
+
+    def page(self, problem: Problem) -> Page:
+        rows: list[tuple[str, Any]] = [
+            (_("Next step"), _("none: it is closed") if problem.closed_at else problem.next_step),
+            (_("Order"), link(problem.order)),
+            (_("Parcel"), link(problem.parcel)),
+            (_("Tracking"), link(problem.tracking)),
+            (_("Job"), link(problem.job, problem.job.get_kind_display()) if problem.job else NOTHING),
+            (_("Subject"), code(problem.subject)),
+            (_("Opened"), when(problem.opened_at)),
+            (_("Seen"), two_lines(when(problem.seen_at), _("%(n)d times") % {"n": problem.occurrences})),
+            (_("Closed"), two_lines(when(problem.closed_at), problem.closed_reason)),
+            (_("Code of this story"), code(problem.correlation_id)),
+        ]
+        codes = [problem.correlation_id] if problem.correlation_id else []
+        return Page(
+            headline=format_html("{} {}", problem_badge(problem), problem.cause),
+            facts=rows,
+            blocks=[
+                story.attempts_block(Attempt.objects.filter(correlation_id__in=codes), q=problem.correlation_id),
+                story.receipts_block(codes),
+            ],
+        )

@@ -1,0 +1,64 @@
+// Makes unfold usable by keyboard: what it leaves to the mouse gets a place in the tab order, a role and a name, and
+// Enter or Space press it. Adds a link that skips the sidebar. Watches for parts that are drawn later.
+(function () {
+  "use strict";
+
+  const MOUSE_ONLY = ["span", "div", "td", "h2", "a:not([href])"].map((tag) => tag + "[x-on\\:click]").join(",");
+  const ICON_NAMES = {
+    close: "Close the sidebar",
+    dock_to_right: "Show or hide the sidebar",
+    expand_more: "Show or hide details",
+    more_horiz: "Actions",
+  };
+
+  function nameOf(element) {
+    const icons = Array.from(element.querySelectorAll(".material-symbols-outlined"), (icon) => icon.textContent.trim());
+    const text = element.textContent.trim().replace(/\s+/g, " ");
+    const words = text.split(" ").filter((word) => !icons.includes(word)).join(" ");
+    return ICON_NAMES[words] || words || ICON_NAMES[icons[0]] || "";
+  }
+
+  function press(event) {
+    if (event.target !== event.currentTarget || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    event.currentTarget.click();
+  }
+
+  function mend(element) {
+    if (element.hasAttribute("tabindex") || element.childNodes.length === 0) return;
+    element.setAttribute("tabindex", "0");
+    element.setAttribute("role", "button");
+    const name = nameOf(element);
+    if (name) element.setAttribute("aria-label", name);
+    element.addEventListener("keydown", press);
+  }
+
+  function nameSearch() {
+    const input = document.getElementById("searchbar");
+    const button = document.getElementById("searchbar-submit");
+    if (input) input.setAttribute("aria-label", input.placeholder);
+    if (button) button.setAttribute("aria-label", "Search");
+  }
+
+  function addSkipLink() {
+    const content = document.getElementById("content");
+    if (!content) return;
+    content.setAttribute("tabindex", "-1");
+    const link = document.createElement("a");
+    link.className = "tb-skip";
+    link.href = "#content";
+    link.textContent = "Skip to the content";
+    document.body.prepend(link);
+  }
+
+  function mendAll() {
+    document.querySelectorAll(MOUSE_ONLY).forEach(mend);
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    addSkipLink();
+    nameSearch();
+    mendAll();
+    new MutationObserver(mendAll).observe(document.body, { childList: true, subtree: true });
+  });
+})();
