@@ -28,13 +28,18 @@ class Origin(models.TextChoices):
 
 
 class Upstream(models.Model):
-    """What both upstream connections share: on or off, and paused while our credentials are refused."""
+    """What both upstream connections share: on or off, and paused while it refuses us or is down.
+
+    ``failures`` counts calls in a row that found it down. ``pause_seconds`` above 0 means paused: no call before
+    ``paused_until``, then one job at a time tries again, until a call works or the pause doubles.
+    """
 
     is_active = models.BooleanField(_("active"), default=True)
     paused_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text=_("No calls before this time; then one job tries again.")
     )
     pause_seconds = models.PositiveIntegerField(default=0, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -114,6 +119,9 @@ class AfterShipAccount(Upstream):
     api_key = EncryptedTextField()
     webhook_secret = EncryptedTextField(blank=True, default="")
     previous_webhook_secret = EncryptedTextField(blank=True, default="")
+    polled_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("Everything that AfterShip changed before this was read.")
+    )
 
     class Meta:
         verbose_name = _("AfterShip account")

@@ -61,6 +61,13 @@ class JobKind(models.TextChoices):
     IMPORT_COURIERS = "import_couriers", _("Import AfterShip's couriers")
 
 
+class RunKind(models.TextChoices):
+    """Long work that walks many rows, can be interrupted and goes on where it stood."""
+
+    BACKFILL = "backfill", _("Backfill")
+    RECONCILE = "reconcile", _("Reconcile")
+
+
 class ProblemKind(models.TextChoices):
     UNROUTED = "unrouted", _("No route")
     UNMAPPED_CARRIER = "unmapped_carrier", _("Carrier not recognised")
@@ -72,4 +79,7 @@ class ProblemKind(models.TextChoices):
     TYPE_MISSING = "type_missing", _("Types not set up")
     UNKNOWN_STATUS = "unknown_status", _("Unknown status")
     UPSTREAM_PAUSED = "upstream_paused", _("Upstream refuses our credentials")
+    UPSTREAM_DOWN = "upstream_down", _("Upstream does not answer")
+    NUMBER_REUSED = "number_reused", _("Number was used before")
+    DRIFT = "drift", _("Upstreams disagree")
     DEAD_LETTER = "dead_letter", _("Gave up")

@@ -27,7 +27,9 @@ def demo(tmp_path: Path) -> subprocess.Popen[str]:
         source = Path(settings.BASE_DIR) / name
         shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path / name)
     (tmp_path / "var").mkdir()
-    inherited = {name: os.environ[name] for name in ("PATH", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS") if name in os.environ}
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS") if name in os.environ
+    }
     process = subprocess.Popen(
         [sys.executable, "-u", "manage.py", "demo", "--pace", "0.2", "--port", "18000", "--sandbox-port", "14010"],
         cwd=tmp_path,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stores.models import CarrierMapping, Courier, Project, Route
+from stores.models import AfterShipAccount, CarrierMapping, Courier, Project, Route
 from tests.end_to_end.test_seed_case import envelope
 from tests.end_to_end.world import SECRET, World, parcel
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
@@ -33,9 +33,11 @@ def quick(settings: Any) -> None:
 
 
 def work_off(world: World) -> None:
-    """Work until no job waits any more, back-offs included."""
+    """Work until no job waits any more, back-offs included; the pauses of a connection that was down pass at once."""
     for _ in range(200):
         world.work()
+        Project.objects.update(paused_until=None)
+        AfterShipAccount.objects.update(paused_until=None)
         if not any(job.want > job.done for job in Job.objects.filter(dead_at=None)):
             return
     raise AssertionError("jobs never came to an end")
@@ -471,3 +473,23 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str,
         return answer.status, json.loads(answer.read() or b"{}")
     finally:
         connection.close()
+
+
+def test_an_upstream_that_is_down_pauses_its_own_work_only_and_resumes_by_itself(world: World, quick: None) -> None:
+    orders = [world.order(parcel(f"0034043416109400002{one}"), number=f"DE-{one}") for one in range(8)]
+    world.work()
+    world.sandbox.set_dials(commercetools={"down": True})
+    for one in range(8):
+        world.scan(world.tracking(f"0034043416109400002{one}"), "InTransit")
+    since = world.mark()
+    for _ in range(20):
+        world.work()
+    assert 5 <= len(world.calls("commercetools", since)) <= 8, "after five failures nobody calls it any more"
+    assert [kind for kind, _ in open_problems()] == [ProblemKind.UPSTREAM_DOWN]
+    assert Job.objects.filter(kind=JobKind.WRITE_BACK, attempts=0).exists(), "waiting work has not lost a try"
+    second = world.tracking("00340434161094000020")
+    assert second.status == "in_transit", "what AfterShip says is taken in all the same"
+    world.sandbox.set_dials(commercetools={"down": False})
+    work_off(world)
+    assert open_problems() == []
+    assert {world.carried(order).popitem()[1]["tb_status"] for order in orders} == {"in_transit"}

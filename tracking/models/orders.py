@@ -29,6 +29,9 @@ class Order(models.Model):
     ordered_at = models.DateTimeField(null=True, blank=True)
 
     version = models.BigIntegerField(null=True, blank=True)
+    sequence_number = models.BigIntegerField(
+        null=True, blank=True, help_text="Of the newest message about it; a jump means that messages are missing."
+    )
     order_state = models.CharField(max_length=30, blank=True, default="")
     shipment_state = models.CharField(max_length=30, blank=True, default="")
     type_id = models.CharField(max_length=64, blank=True, default="")
@@ -78,6 +81,7 @@ class Parcel(models.Model):
     shipped_at = models.DateTimeField(null=True, blank=True, help_text="When the parcel was made in commercetools.")
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True, blank=True)
+    written_at = models.DateTimeField(null=True, blank=True, help_text="When commercetools last took a write of ours.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]

@@ -56,6 +56,13 @@ class Tracking(models.Model):
     status_changed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(null=True, blank=True, help_text="When we learned of the applied snapshot.")
+    forgotten_at = models.DateTimeField(
+        null=True, blank=True, help_text="When AfterShip no longer had it: it deletes after 120 days. Ours stays."
+    )
+    is_fenced = models.BooleanField(
+        default=False, help_text="All its news is older than the order: the number was used before. Not written."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     retired_reason = models.CharField(max_length=200, blank=True, default="")
 
@@ -103,6 +110,7 @@ class Checkpoint(models.Model):
         null=True, blank=True, help_text="For order only: local time counts as UTC where no offset was given."
     )
     reported_at = models.DateTimeField(null=True, blank=True, help_text="When AfterShip learned of it.")
+    is_fenced = models.BooleanField(default=False, help_text="Older than the order: of an earlier use of the number.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

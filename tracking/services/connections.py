@@ -1,20 +1,45 @@
-"""From a Project or AfterShipAccount row to a client that is ready to call; and pausing one that refuses us."""
+"""From a Project or AfterShipAccount row to a client that is ready to call; and pausing one that refuses us or is down.
+
+    a call works ──> resume: nothing is paused
+    401, 403 ──> paused at once             ─┐ no calls before paused_until; then one job at a time tries again,
+    found down, so many times in a row ──>   ─┘ and each failure doubles the pause, up to a limit
+
+A broken project or account delays its own work only: its jobs are not claimed while it is paused, so they neither fail
+nor use up their attempts.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from stores.models import AfterShipAccount, Project
 from tracking.clients.aftership import AfterShipClient
 from tracking.clients.commercetools import CommercetoolsClient, Token
-from tracking.clients.errors import AccountStopped
+from tracking.clients.errors import UpstreamError
 from tracking.enums import ProblemKind, Source
 from tracking.services.budget import SharedBudget
 from tracking.services.problems import close_problems, open_problem
+from tracking.services.story import tell
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30, 900
+FAILURES_BEFORE_PAUSE = 5
+PROBE_SECONDS = 50  # a probe that never ends (its worker was killed) lets the next one follow: longer than a lease
+
+
+@dataclass(frozen=True)
+class Pause:
+    """How long a connection is left alone, first and at most, in seconds; and the problem that it raises."""
+
+    first: int
+    longest: int
+    problem: ProblemKind
+
+
+REFUSES_US = Pause(first=30, longest=900, problem=ProblemKind.UPSTREAM_PAUSED)
+IS_DOWN = Pause(first=2, longest=60, problem=ProblemKind.UPSTREAM_DOWN)
 
 
 class SharedToken:
@@ -56,39 +81,78 @@ def upstream_key(connection: Project | AfterShipAccount) -> str:
     return f"{source.value}:{connection.key}"
 
 
-def connection_of(key: str) -> Project | AfterShipAccount:
-    """The row behind an upstream key. Raises DoesNotExist where it was deleted."""
-    source, _, name = key.partition(":")
-    if source == Source.COMMERCETOOLS:
-        return Project.objects.get(key=name)
-    return AfterShipAccount.objects.get(key=name)
+@dataclass
+class Gate:
+    """Which connections may not be called now, and which ones may be tried with a single job."""
+
+    closed: list[str] = field(default_factory=list)
+    probes: list[str] = field(default_factory=list)
 
 
-def paused_upstreams() -> list[str]:
-    """Keys of all connections that must not be called now: switched off, or paused."""
+def gate() -> Gate:
+    """Look at all connections. Whoever is given a probe has taken it: nobody else gets one until it is over."""
     now = timezone.now()
-    keys = []
+    result = Gate()
     for model in (Project, AfterShipAccount):
-        for connection in model.objects.only("key", "is_active", "paused_until"):
-            if not connection.is_active or (connection.paused_until and connection.paused_until > now):
-                keys.append(upstream_key(connection))
-    return keys
+        troubled = model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0))
+        for connection in troubled.only("key", "is_active", "paused_until"):
+            key = upstream_key(connection)
+            result.closed.append(key)
+            is_over = connection.is_active and (connection.paused_until is None or connection.paused_until <= now)
+            if is_over and take_probe(connection, now):
+                result.probes.append(key)
+    return result
 
 
-def pause(key: str, error: AccountStopped, *, correlation_id: str) -> int:
-    """Stop calling this connection for a while, twice as long each time it refuses us; returns the seconds."""
-    connection = connection_of(key)
-    seconds = min(max(connection.pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-    type(connection).objects.filter(pk=connection.pk).update(
-        pause_seconds=seconds, paused_until=timezone.now() + timedelta(seconds=seconds)
-    )
-    open_problem(ProblemKind.UPSTREAM_PAUSED, key, str(error), correlation_id=correlation_id)
+def take_probe(connection: Project | AfterShipAccount, now: datetime) -> bool:
+    """Move the end of the pause forward, if it stands where we saw it: one of many workers wins."""
+    row = type(connection).objects.filter(pk=connection.pk, paused_until=connection.paused_until)
+    return bool(row.update(paused_until=now + timedelta(seconds=PROBE_SECONDS)))
+
+
+def give_back_probe(key: str) -> None:
+    """There was no job to try with: the next look may give the probe again."""
+    rows_of(key).filter(pause_seconds__gt=0).update(paused_until=timezone.now() + timedelta(seconds=1))
+
+
+def closed_upstreams() -> list[str]:
+    """Keys of all connections that are switched off or paused."""
+    return [
+        upstream_key(connection)
+        for model in (Project, AfterShipAccount)
+        for connection in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key")
+    ]
+
+
+def pause(key: str, error: UpstreamError, kind: Pause, *, correlation_id: str) -> int:
+    """Leave this connection alone for a while, twice as long as last time; returns the seconds."""
+    last = rows_of(key).values_list("pause_seconds", flat=True).first() or 0
+    seconds = min(max(last * 2, kind.first), kind.longest)
+    rows_of(key).update(pause_seconds=seconds, paused_until=timezone.now() + timedelta(seconds=seconds))
+    open_problem(kind.problem, key, str(error), correlation_id=correlation_id)
+    tell("upstream paused", upstream=key, seconds=seconds, code=error.code)
     return seconds
+
+
+def found_down(key: str, error: UpstreamError, *, correlation_id: str) -> None:
+    """Count a call that found the upstream down; so many in a row pause the whole connection."""
+    rows_of(key).update(failures=F("failures") + 1)
+    if rows_of(key).filter(failures__gte=FAILURES_BEFORE_PAUSE).exists():
+        pause(key, error, IS_DOWN, correlation_id=correlation_id)
 
 
 def resume(key: str) -> None:
     """A call worked again: lift the pause and close its problem. Cheap when there is none."""
+    if (
+        rows_of(key)
+        .filter(Q(pause_seconds__gt=0) | Q(failures__gt=0))
+        .update(pause_seconds=0, paused_until=None, failures=0)
+    ):
+        close_problems([REFUSES_US.problem, IS_DOWN.problem], key, "It answers again.")
+
+
+def rows_of(key: str) -> QuerySet[Project] | QuerySet[AfterShipAccount]:
+    """The one row behind an upstream key, as a queryset to update."""
     source, _, name = key.partition(":")
     model: type[Project] | type[AfterShipAccount] = Project if source == Source.COMMERCETOOLS else AfterShipAccount
-    if model.objects.filter(key=name, pause_seconds__gt=0).update(pause_seconds=0, paused_until=None):
-        close_problems([ProblemKind.UPSTREAM_PAUSED], key, "Credentials are accepted again.")
+    return model.objects.filter(key=name)

@@ -90,8 +90,10 @@ def due_jobs(now: datetime, *, ignore_debounce: bool = False) -> QuerySet[Job]:
     return due
 
 
-def claim(limit: int, *, paused: Collection[str] = (), ignore_debounce: bool = False) -> list[Job]:
-    """Lease up to ``limit`` due jobs: attempts + 1 and the end of the lease are committed before this returns.
+def claim(limit: int, *, paused: Collection[str] = (), only: str = "", ignore_debounce: bool = False) -> list[Job]:
+    """Lease up to ``limit`` due jobs, of all connections but ``paused`` ones, or of ``only`` one.
+
+    Attempts + 1 and the end of the lease are committed before this returns.
 
     The returned rows carry the claimed ``want`` and the claimed ``next_attempt_at``, which fences their end.
     """
@@ -99,6 +101,8 @@ def claim(limit: int, *, paused: Collection[str] = (), ignore_debounce: bool = F
     lease_until = now + timedelta(seconds=settings.JOB_LEASE_SECONDS)
     with transaction.atomic():
         due = due_jobs(now, ignore_debounce=ignore_debounce).exclude(upstream__in=paused)
+        if only:
+            due = due.filter(upstream=only)
         claimed = list(due.order_by("priority", "next_attempt_at").select_for_update(skip_locked=True)[:limit])
         Job.objects.filter(pk__in=[job.pk for job in claimed]).update(
             attempts=F("attempts") + 1, next_attempt_at=lease_until

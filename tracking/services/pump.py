@@ -45,6 +45,7 @@ LINGER_SECONDS = 5.0  # work that falls due this soon is waited for rather than 
 IDLE_SLEEP_SECONDS = 0.1
 HEARTBEAT = "pump"
 
+NO_ANSWER = {"unreachable", "timeout", "dropped"}
 HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.COLLECT: lambda subject: collect_order(int(subject)),
     JobKind.PUSH: push_tracking,
@@ -104,7 +105,7 @@ def beat() -> None:
 
 def is_due_soon() -> bool:
     soon = timezone.now() + timedelta(seconds=LINGER_SECONDS)
-    waiting = jobs.due_jobs(soon).exclude(upstream__in=connections.paused_upstreams())
+    waiting = jobs.due_jobs(soon).exclude(upstream__in=connections.closed_upstreams())
     return waiting.exists() or pending_receipts(soon).exists()
 
 
@@ -182,16 +183,16 @@ class Runner:
         for over in [future for future in self.in_flight if future.done()]:
             self.in_flight.remove(over)
             over.result()
-        room = settings.JOB_THREADS - len(self.in_flight)
+        room, started = settings.JOB_THREADS - len(self.in_flight), 0
         if room < 1:
             return 0
-        claimed = jobs.claim(room, paused=connections.paused_upstreams(), ignore_debounce=ignore_debounce)
-        for job in claimed:
+        for job in claim_through_gate(room, ignore_debounce=ignore_debounce):
             if settings.JOB_THREADS == 1:
                 run_job(job)
             else:
                 self.in_flight.add(threads().submit(run_in_thread, job))
-        return len(claimed)
+            started += 1
+        return started
 
     def wait(self, seconds: float) -> None:
         """Until one of the running jobs is over, at most ``seconds``."""
@@ -203,6 +204,18 @@ class Runner:
     def wait_for_all(self) -> None:
         for future in wait(self.in_flight).done:
             future.result()
+
+
+def claim_through_gate(room: int, *, ignore_debounce: bool) -> list[Job]:
+    """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do."""
+    gate = connections.gate()
+    claimed = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce)
+    for key in gate.probes:
+        probe = jobs.claim(1, only=key, ignore_debounce=ignore_debounce)
+        if not probe:
+            connections.give_back_probe(key)
+        claimed += probe
+    return claimed
 
 
 @cache
@@ -276,13 +289,20 @@ def failed(job: Job, error: UpstreamError, ledger: Ledger) -> None:
     if isinstance(error, BudgetSpent):
         jobs.postpone(job, seconds=error.retry_after_seconds or 1, code=error.code, message=str(error))
     elif isinstance(error, AccountStopped):
-        seconds = connections.pause(job.upstream, error, correlation_id=job.correlation_id)
+        seconds = connections.pause(job.upstream, error, connections.REFUSES_US, correlation_id=job.correlation_id)
         ledger.waits(seconds)
         jobs.postpone(job, seconds=seconds, code=error.code, message=str(error))
     elif isinstance(error, Refused):
         give_up(job, error.code, str(error))
     else:
+        if is_down(error):
+            connections.found_down(job.upstream, error, correlation_id=job.correlation_id)
         retry_or_bury(job, error.code, str(error), error.retry_after_seconds, ledger)
+
+
+def is_down(error: UpstreamError) -> bool:
+    """Whether the upstream as a whole is in trouble: no answer, or a 5xx. A 429 or a conflict is not that."""
+    return error.status >= 500 if error.status else error.code in NO_ANSWER
 
 
 def retry_or_bury(job: Job, code: str, message: str, at_least: float | None, ledger: Ledger) -> None:

@@ -8,9 +8,11 @@ A repeat meets the unique event id and is answered 200 without effect. Reading a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -25,6 +27,14 @@ EVENT_ID: dict[Source, Callable[[bytes], str]] = {
 }
 KEPT_HEADERS = {"content-type", "user-agent", "as-webhook-version", "x-correlation-id", "content-length"}
 
+# One statement, which is its own transaction: by way of the ORM it would be four round trips instead of one.
+INSERT = """
+INSERT INTO tracking_receipt (source, endpoint, event_id, body, headers, event, subject, state, outcome, attempts,
+    next_attempt_at, request_id, correlation_id, received_at)
+VALUES {rows}
+ON CONFLICT DO NOTHING
+"""
+
 
 def store_receipts(
     source: Source, endpoint: str, bodies: Sequence[bytes], headers: Mapping[str, str], request_id: str
@@ -33,31 +43,19 @@ def store_receipts(
 
     ``bodies`` are authentic but otherwise unchecked; any bytes are kept. Raises DatabaseError where nothing was stored.
     """
-    now = timezone.now()
-    kept = {name.lower(): value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    kept = json.dumps({name.lower(): value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS})
     by_event = {EVENT_ID[source](body): body for body in bodies}
-    known = set(
-        Receipt.objects.filter(source=source, endpoint=endpoint, event_id__in=by_event).values_list(
-            "event_id", flat=True
-        )
-    )
-    fresh = [
-        Receipt(
-            source=source,
-            endpoint=endpoint,
-            event_id=event_id,
-            body=body,
-            headers=kept,
-            request_id=request_id,
-            correlation_id=request_id,
-            received_at=now,
-            next_attempt_at=now,
-        )
-        for event_id, body in by_event.items()
-        if event_id not in known
-    ]
-    Receipt.objects.bulk_create(fresh, ignore_conflicts=True)
-    return len(fresh)
+    if not by_event:
+        return 0
+    values: list[object] = []
+    for event_id, body in by_event.items():
+        values += [source.value, endpoint, event_id, body, kept, "", "", ReceiptState.PENDING.value, "", 0]
+        values += [now, request_id, request_id, now]
+    rows = ", ".join(["(" + ", ".join(["%s"] * 14) + ")"] * len(by_event))
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT.format(rows=rows), values)
+        return cursor.rowcount
 
 
 def count_refusal(source: Source, endpoint: str, reason: str) -> None:
