@@ -28,8 +28,10 @@ def run_pump() -> None:
 def kick() -> bool:
     """Queue one pump unless one is queued already; returns whether it was. One that got lost is forgotten in time."""
     now = timezone.now()
-    row = Heartbeat.objects.filter(name=HEARTBEAT).filter(Q(kicked_at=None) | Q(kicked_at__lt=now - STALE_KICK))
-    if not row.update(kicked_at=now):
+    row = Heartbeat.objects.filter(name=HEARTBEAT)
+    if row.filter(kicked_at__gte=now - STALE_KICK).exists():
+        return False
+    if not row.filter(Q(kicked_at=None) | Q(kicked_at__lt=now - STALE_KICK)).update(kicked_at=now):
         _, is_new = Heartbeat.objects.get_or_create(name=HEARTBEAT, defaults={"kicked_at": now})
         if not is_new:
             return False
