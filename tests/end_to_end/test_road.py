@@ -172,6 +172,22 @@ def test_fields_a_courier_needs_come_from_the_order_or_are_named_as_missing(worl
     assert cause.startswith("gls-spain needs destination_postal_code")
 
 
+def test_fields_added_to_a_mapping_reach_a_parcel_that_waits_for_them(world: World) -> None:
+    courier, _ = Courier.objects.get_or_create(slug="amazon-logistics")
+    courier.required_fields = ["tracking_key"]
+    courier.save()
+    mapping = CarrierMapping.objects.create(carrier="Amazon", courier=courier)
+    order = world.order(parcel("TBA123456789000", "Amazon"))
+    world.work()
+    assert [kind for kind, _ in open_problems()] == [ProblemKind.MISSING_FIELD]
+    mapping.extra_fields = {"tracking_key": "K-7"}
+    mapping.save()
+    SyncOrder().handle(project="demo", order=order["id"])
+    world.work()
+    assert world.tracking("TBA123456789000").opened_at
+    assert open_problems() == []
+
+
 def test_a_number_that_cannot_be_one_is_named_and_nothing_is_called(world: World) -> None:
     since = world.mark()
     world.order(parcel("??", "DHL"), parcel(None, None))

@@ -124,6 +124,9 @@ def live_tracking(
             "is_return": parcel.is_return,
         },
     )
+    if not tracking.opened_at and tracking.extra_fields != choice.extra_fields:
+        tracking.extra_fields = choice.extra_fields  # the mapping was completed since
+        tracking.save(update_fields=["extra_fields"])
     if is_new:
         tell("parcel routed", order=str(order), number=number, account=account.key, courier=choice.slug or "detect")
     return tracking
