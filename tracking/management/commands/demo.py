@@ -117,12 +117,12 @@ class Command(BaseCommand):
             secret = own[f"{front.account.upper()}_SECRET"]
             webhook = {"url": f"{self.url}/webhooks/aftership/{front.account}/", "secret": secret}
             sandbox.account(front.account, api_key=own[f"{front.account.upper()}_KEY"], webhook=webhook)
-        sandbox.set_dials(webhooks={"duplicate_rate": 0.15, "shuffle_seconds": 2}, commercetools={"fail_rate": 0.02})
         path = self.var / "demo.yaml"
         path.write_text(yaml.safe_dump(configuration(sandbox_url), sort_keys=False), encoding="utf-8")
         call_command("apply_config", str(path), stdout=self.log)
         for line in set_up(Project.objects.get(key=PROJECT)):
             self.log.write(line + "\n")
+        sandbox.set_dials(webhooks={"duplicate_rate": 0.15, "shuffle_seconds": 2}, commercetools={"fail_rate": 0.02})
 
     def start(self, name: str, *arguments: str) -> None:
         """Start one program; its log goes to var/demo.log, the story of it to the terminal."""
