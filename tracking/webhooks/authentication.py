@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, ParseError
 from rest_framework.request import Request
 
 from stores.models import AfterShipAccount, Project
@@ -65,7 +65,12 @@ class EndpointAuthentication(BaseAuthentication):
         announced = int(request.META.get("CONTENT_LENGTH") or 0)
         if announced > limit:
             self.refuse("", "body_too_large", BodyTooLarge())
-        body = request.META["wsgi.input"].read(limit + 1) if is_chunked else request._request.body
+        try:
+            body = request.META["wsgi.input"].read(limit + 1) if is_chunked else request._request.body
+        except Exception as error:  # the web server's own kinds: broken chunks, a sender that hung up
+            raise ParseError("The body cannot be read to its end.") from error
+        if len(body) < announced:  # the sender hung up: it will come again, and half a message is none
+            raise ParseError("The body is shorter than it was announced to be.")
         if len(body) > limit:
             self.refuse("", "body_too_large", BodyTooLarge())
         return body
