@@ -4,6 +4,7 @@ from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.problems import Problem
 from tracking.models.runs import Run
 from tracking.models.trackings import Checkpoint, Tracking
+from tracking.models.writes import Write
 
 __all__ = [
     "Attempt",
@@ -17,4 +18,5 @@ __all__ = [
     "Refusal",
     "Run",
     "Tracking",
+    "Write",
 ]

@@ -41,6 +41,8 @@ class Receipt(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="receipt_due"),
             models.Index(fields=["-received_at"], name="receipt_newest"),
+            models.Index(fields=["processed_at"], condition=Q(processed_at__isnull=False), name="receipt_processed"),
+            models.Index(fields=["received_at"], condition=Q(state="quarantined"), name="receipt_quarantined"),
         ]
 
     def __str__(self) -> str:

@@ -85,6 +85,7 @@ class Parcel(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]
+        indexes = [models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written")]
 
     def __str__(self) -> str:
         return self.tracking_number or self.key or self.commercetools_id

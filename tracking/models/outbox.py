@@ -38,6 +38,7 @@ class Job(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        permissions = [("requeue_job", "Can make dead letters due again")]
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="job_once_per_subject"),
             models.CheckConstraint(condition=Q(want__gte=F("done")), name="job_done_not_above_want"),

@@ -79,7 +79,10 @@ class Tracking(models.Model):
             models.CheckConstraint(condition=~Q(tracking_number=""), name="tracking_has_number"),
             models.CheckConstraint(condition=Q(status__in=ParcelStatus.values), name="tracking_status_known"),
         ]
-        indexes = [models.Index(fields=["status"], condition=Q(retired_at=None), name="tracking_live_by_status")]
+        indexes = [
+            models.Index(fields=["status"], condition=Q(retired_at=None), name="tracking_live_by_status"),
+            models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.courier or self.requested_courier or '?'} {self.tracking_number}"

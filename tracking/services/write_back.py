@@ -1,7 +1,7 @@
 """Our rows → commercetools: what the order and its parcels should carry, compared with what they carry.
 
     plan ─> no difference: no call
-         ─> one POST with the version we hold ─> the answer is taken in (store_order)
+         ─> one POST with the version we hold ─> the answer is taken in (store_order), what changed is kept (Write)
                 └─ 409: somebody else wrote ─> GET ─> plan again from the fresh order, a bounded number of times
 
 We touch only our own fields and the shipment state. A foreign Type is never replaced. Because the plan is a difference,
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from stores.models import CustomType, Project
@@ -28,6 +29,7 @@ from tracking.payloads.to_commercetools import ForeignType, ParcelState
 from tracking.services import connections, jobs
 from tracking.services.collect import mark_deleted, store_order
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
+from tracking.services.record_write import carried_by, record_write
 from tracking.services.story import ending, tell
 
 MOST_TRIES = 4
@@ -67,10 +69,9 @@ def write_once(order: Order, client: CommercetoolsClient) -> tuple[Order, bool]:
     plan = plan_write(order)
     if not plan.actions:
         return order, True
+    sent = plan.actions[: to_commercetools.MOST_ACTIONS]
     try:
-        document = client.update_order(
-            order.commercetools_id, order.version or 1, plan.actions[: to_commercetools.MOST_ACTIONS]
-        )
+        document = client.update_order(order.commercetools_id, order.version or 1, sent)
     except Refused as error:
         if error.code in TYPE_CODES and not isinstance(error, NotFound):
             open_problem(
@@ -78,9 +79,12 @@ def write_once(order: Order, client: CommercetoolsClient) -> tuple[Order, bool]:
             )
         raise
     close_problems([ProblemKind.TYPE_MISSING], order, "The write was accepted.")
-    order = store_order(order, document)
+    with transaction.atomic():
+        stored = store_order(order, document)
+        record_write(order, sent, plan.carried, document["version"])
+    order = stored
     tell("order written", order=str(order), version=order.version, changes="; ".join(plan.changes))
-    return order, len(plan.actions) <= to_commercetools.MOST_ACTIONS
+    return order, len(sent) == len(plan.actions)
 
 
 @dataclass
@@ -89,12 +93,13 @@ class Plan:
 
     actions: list[dict[str, Any]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
+    carried: dict[str, dict[str, Any]] = field(default_factory=dict)  # before the write, as carried_by gives it
 
 
 def plan_write(order: Order) -> Plan:
     """What to write, from our rows alone: no call. Foreign Types become Problems and are left out."""
-    plan = Plan()
     parcels = list(order.parcels.filter(removed_at=None).select_related("tracking").order_by("pk"))
+    plan = Plan(carried=carried_by(order, parcels))
     types = list(CustomType.objects.filter(project=order.project))
     open_before = open_among([ProblemKind.FOREIGN_TYPE], [order, *parcels])
     states = [parcel_state(parcel) for parcel in parcels]

@@ -1,0 +1,60 @@
+"""An accepted update → what it changed, before and after, field by field.
+
+The changes are read from the actions that were sent, not from the answer: so they are ours alone, whoever else writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from tracking.models import Order, Parcel, Write
+
+SHIPMENT_STATE = "shipmentState"
+
+
+def carried_by(order: Order, parcels: Iterable[Parcel]) -> dict[str, dict[str, Any]]:
+    """What the order (under "") and its parcels (under their commercetools id) carry of ours before a write."""
+    carried = {parcel.commercetools_id: dict(parcel.carried) for parcel in parcels}
+    return carried | {"": order.carried | {SHIPMENT_STATE: order.shipment_state or None}}
+
+
+def record_write(
+    order: Order, actions: Iterable[Mapping[str, Any]], carried: Mapping[str, Mapping[str, Any]], version_after: int
+) -> Write:
+    """Keep what these actions changed. ``order`` is the row as it was when they were planned."""
+    return Write.objects.create(
+        order=order,
+        correlation_id=order.correlation_id,
+        version_before=order.version,
+        version_after=version_after,
+        changes=changes_of(actions, carried),
+        written_at=timezone.now(),
+    )
+
+
+def changes_of(actions: Iterable[Mapping[str, Any]], carried: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One entry per field that the update actions touch, in their order; the form is told at :class:`Write`."""
+    return [
+        subject(action) | {"name": name, "before": carried.get(parcel_of(action), {}).get(name), "after": after}
+        for action in actions
+        for name, after in fields_of(action).items()
+    ]
+
+
+def fields_of(action: Mapping[str, Any]) -> dict[str, Any]:
+    """Field name → new value of one update action; setting a Type sets all of its fields."""
+    if SHIPMENT_STATE in action:
+        return {SHIPMENT_STATE: action[SHIPMENT_STATE]}
+    return dict(action["fields"]) if "fields" in action else {action["name"]: action.get("value")}
+
+
+def subject(action: Mapping[str, Any]) -> dict[str, str]:
+    parcel_id = parcel_of(action)
+    return {"what": "parcel", "parcel_id": parcel_id} if parcel_id else {"what": "order"}
+
+
+def parcel_of(action: Mapping[str, Any]) -> str:
+    return str(action.get("parcelId", ""))
