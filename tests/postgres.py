@@ -85,14 +85,15 @@ def free_port() -> int:
 class Postgres:
     """A running server as a context manager; ``url`` for DATABASE_URL. Over a socket file, with ``tcp`` over a port.
 
-    With ``durable`` every commit is on disk before it is answered, as in production: for measuring.
+    With ``durable`` every commit is on disk before it is answered, as in production: for measuring. ``settings`` are
+    further ones of the server, ``name=value``.
     Raises RuntimeError with the server's own words where it does not start, or where there are no programs.
     """
 
-    def __init__(self, *, tcp: bool = False, durable: bool = False) -> None:
+    def __init__(self, *, tcp: bool = False, durable: bool = False, settings: tuple[str, ...] = ()) -> None:
         self.port = free_port() if tcp else 5432
         self.listen = "127.0.0.1" if tcp else ""
-        self.speed = () if durable else FAST
+        self.settings = (*(() if durable else FAST), *settings)
         self.identity = _unprivileged()
         self.root = Path(tempfile.mkdtemp(prefix="tbpg"))
         where = f"{self.listen}:{self.port}/postgres" if tcp else f"/postgres?host={self.root}"
@@ -121,16 +122,21 @@ class Postgres:
         if self.identity:
             os.chown(self.root, self.identity["user"], self.identity["group"])
         self.root.chmod(0o755)
-        binaries, log = self._binaries(), self.root / "log"
-        self._make_cluster(binaries)
+        self.binaries = self._binaries()
+        self._make_cluster(self.binaries)
+        self.launch()
+
+    def launch(self) -> None:
+        """Starts the server on the files that are there: the first time, or after a crash."""
+        log = self.root / "log"
         options = (
-            *self.speed,
+            *self.settings,
             "max_connections=60",
             f"port={self.port}",
             f"listen_addresses={self.listen}",
             f"unix_socket_directories={self.root}",
         )
-        command = [str(binaries / "postgres"), "-D", str(self.data), *(f"--{option}" for option in options)]
+        command = [str(self.binaries / "postgres"), "-D", str(self.data), *(f"--{option}" for option in options)]
         with log.open("wb") as output:
             self.server = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **self._process()
@@ -158,11 +164,15 @@ class Postgres:
                 raise RuntimeError(f"PostgreSQL did not start: {words}")
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """Ends the server at once and removes its files. Safe to call again."""
+    def crash(self) -> None:
+        """Ends the server at once, without writing anything: what was committed has to be found in its log again."""
         if self.server is not None and self.server.poll() is None:
             self.server.send_signal(signal.SIGQUIT)
             self.server.wait(10)
+
+    def stop(self) -> None:
+        """Ends the server at once and removes its files. Safe to call again."""
+        self.crash()
         shutil.rmtree(self.root, ignore_errors=True)
 
 
