@@ -52,13 +52,16 @@ class ReceiptState(models.TextChoices):
 
 
 class JobKind(models.TextChoices):
-    """One thing to do upstream. The subject of each is one row: an order, a tracking or an account."""
+    """One thing to do upstream. The subject of each is one row: an order, a tracking, an account or a project."""
 
     COLLECT = "collect", _("Read the order")
     PUSH = "push", _("Open the tracking at AfterShip")
     RETIRE = "retire", _("Retire the tracking at AfterShip")
     WRITE_BACK = "write_back", _("Write to commercetools")
     IMPORT_COURIERS = "import_couriers", _("Import AfterShip's couriers")
+    POLL = "poll", _("Read what AfterShip changed")
+    RECONCILE_ORDERS = "reconcile_orders", _("Compare the project's orders")
+    RECONCILE_TRACKINGS = "reconcile_trackings", _("Compare the account's trackings")
 
 
 class RunKind(models.TextChoices):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList as UnfoldChangeList
 
-from stores.models import AfterShipAccount
+from stores.models import AfterShipAccount, Project
 from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page, Text, report
@@ -27,18 +27,21 @@ from tracking.enums import JobKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Tracking
 from tracking.services.jobs import requeue
 
-SUBJECTS: dict[str, type[Order] | type[Tracking] | type[AfterShipAccount]] = {
+SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.COLLECT: Order,
     JobKind.WRITE_BACK: Order,
     JobKind.PUSH: Tracking,
     JobKind.RETIRE: Tracking,
     JobKind.IMPORT_COURIERS: AfterShipAccount,
+    JobKind.POLL: AfterShipAccount,
+    JobKind.RECONCILE_ORDERS: Project,
+    JobKind.RECONCILE_TRACKINGS: AfterShipAccount,
 }
 
 
 def attach_subjects(jobs: list[Job]) -> None:
     """Give each job the row it is about (``about``, None where it is gone): one query per kind of row."""
-    for model in (Order, Tracking, AfterShipAccount):
+    for model in (Order, Tracking, AfterShipAccount, Project):
         mine = [job for job in jobs if SUBJECTS.get(job.kind) is model]
         rows = {str(row.pk): row for row in model.objects.filter(pk__in={job.subject for job in mine})}
         for job in mine:
