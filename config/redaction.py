@@ -33,6 +33,7 @@ PERSONAL_PARTS = (
     *("email", "phone", "mobile", "smses", "firstname", "lastname", "middlename", "fullname", "customername"),
     *("street", "address", "signedby", "dateofbirth", "proofofdelivery", "customernote"),
     *("destinationcity", "destinationstate", "destinationpostalcode", "destinationrawlocation"),
+    *("tbmessage", "tblocation"),  # carriers' own words, as we write them: "handed to A. Muster"
 )
 PERSONAL_NAMES = frozenset(
     {"customers", "customer", "recipient", "contact", "keyword", "note", "pobox", "building", "apartment"}
@@ -122,13 +123,15 @@ class _Walk:
 
     def _mapping(self, value: Mapping[Any, Any], parents: tuple[int, ...]) -> dict[str, Any]:
         walked: dict[str, Any] = {}
+        pair_mask = _mask_for_pair(value)
         for key, inner in value.items():
             if self.room <= 0:
                 walked[CUT] = CUT
                 break
             name = str(key) if isinstance(key, str | int) else UNREADABLE
             self.room -= len(name) + 4
-            walked[redact_text(name)] = self.entry(name, inner, parents)
+            hides = pair_mask and name == "value" and inner not in (None, "")
+            walked[redact_text(name)] = pair_mask if hides else self.entry(name, inner, parents)
         return walked
 
     def _sequence(self, value: Any, parents: tuple[int, ...]) -> list[Any]:
@@ -162,6 +165,12 @@ def _mask_for(key: str, *, loose: bool = False) -> str:
     if name in PERSONAL_NAMES or any(part in name for part in PERSONAL_PARTS) or (loose and name in LOOSE_NAMES):
         return PERSONAL
     return ""
+
+
+def _mask_for_pair(pair: Mapping[Any, Any]) -> str:
+    """``{"name": "tb_message", "value": …}``: what is named by a value instead of by a key."""
+    name = pair.get("name")
+    return _mask_for(name) if isinstance(name, str) and "value" in pair else ""
 
 
 def _redact(text: str, *, loose: bool) -> str:

@@ -44,6 +44,17 @@ def test_personal_value_is_hidden_by_its_key(key: str) -> None:
     assert told({"a": {key: "Jane"}}) == {"a": {key: "[personal]"}}
 
 
+def test_value_that_is_named_by_a_pair_is_hidden_like_one_under_that_key() -> None:
+    actions = [
+        {"action": "setParcelCustomField", "name": "tb_message", "value": "Handed to A. Muster"},
+        {"action": "setParcelCustomField", "name": "tb_status", "value": "delivered"},
+        {"action": "setParcelCustomField", "name": "tb_message"},
+        {"name": "email", "value": {"address": "nested"}},
+    ]
+    assert [one.get("value") for one in told(actions)] == ["[personal]", "delivered", None, "[personal]"]
+    assert told({"fields": {"tb_message": "Handed to A. Muster"}}) == {"fields": {"tb_message": "[personal]"}}
+
+
 def test_address_and_customers_are_hidden_whole() -> None:
     order = {
         "id": "O",
