@@ -159,9 +159,16 @@ def postpone(job: Job, *, seconds: float, code: str, message: str) -> None:
     )
 
 
-def bury(job: Job, *, code: str, message: str) -> None:
-    """Give up for now: a dead letter keeps its wishes and its cause until a new wish or a person makes it due again."""
-    held(job).update(dead_at=timezone.now(), last_error_code=code[:80], last_error=message[:1000])
+def bury(job: Job, *, code: str, message: str) -> bool:
+    """Give up for now: a dead letter keeps its wishes and its cause until a new wish or a person makes it due again.
+
+    A wish that came during the run is such a new one: then the job is due again instead. False then, or if overtaken.
+    """
+    now, facts = timezone.now(), {"last_error_code": code[:80], "last_error": message[:1000]}
+    if held(job).filter(want=job.want).update(dead_at=now, **facts):
+        return True
+    held(job).update(attempts=0, next_attempt_at=now + debounce_of(job.kind), **facts)
+    return False
 
 
 def requeue(dead: QuerySet[Job]) -> int:

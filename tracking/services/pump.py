@@ -315,7 +315,8 @@ def retry_or_bury(job: Job, code: str, message: str, at_least: float | None, led
 
 
 def give_up(job: Job, code: str, message: str) -> None:
-    """Make it a dead letter, which is a Problem with its cause; nothing is deleted."""
-    jobs.bury(job, code=code, message=message)
+    """Make it a dead letter, which is a Problem with its cause; nothing is deleted. Not if somebody wished anew."""
+    if not jobs.bury(job, code=code, message=message):
+        return
     open_problem(ProblemKind.DEAD_LETTER, job, f"{job.kind}: {message}", correlation_id=job.correlation_id)
     tell("gave up", job=job.kind, code=code, attempts=job.attempts)
