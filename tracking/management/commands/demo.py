@@ -170,10 +170,9 @@ One line per step of each parcel's story follows; the code joins the steps of on
             time.sleep(pace)
 
     def end(self) -> None:
-        """End every program and whatever it started."""
+        """End every program and whatever it started, the ones that call before the ones that are called."""
         for child in reversed(self.children):
             child.terminate()
-        for child in reversed(self.children):
             try:
                 child.wait(20)
             except subprocess.TimeoutExpired:
