@@ -58,7 +58,7 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
     runs: dict[str, Callable[[], list[str]]] = {
         "ingest": lambda: ingest.run(rounds=rounds, count=1_000 if quick else 4_000),
         "drain": lambda: drain.run(rounds=2 if quick else 3, count=1_500 if quick else 5_000),
-        "write_back": lambda: write_back.run(orders=10 if quick else 40),
+        "write_back": lambda: write_back.run(rounds=1 if quick else 3, orders=10 if quick else 40),
     }
     return [line for part in PARTS if part in parts for line in runs[part]()]
 

@@ -29,7 +29,7 @@ ONE_BY_ONE, ONE_PROCESS, TWO_PROCESSES = "one save per event", "one process", "t
 def run(*, rounds: int, count: int) -> list[str]:
     """Measure; the lines of the summary. Raises RuntimeError where a state that was drained is wrong."""
     orders = count // WEBHOOKS_PER_ORDER
-    heading(f"Drain: {count:,} webhooks of 4 to 9 KB about {orders * 3:,} parcels, shuffled, a tenth of them repeats")
+    heading(f"Drain: {count:,} webhooks of 5 to 9 KB about {orders * 3:,} parcels, shuffled, a tenth of them repeats")
     contestants: dict[str, Callable[[], float]] = {
         ONE_BY_ONE: partial(rate_one_by_one, orders, count, sample=count // 25),
         ONE_PROCESS: partial(rate, orders, count, 1),
@@ -53,7 +53,7 @@ def rate(orders: int, count: int, processes: int) -> float:
 
 
 def judge(newest: dict[str, int], count: int) -> None:
-    """Every receipt is done, every tracking in its newest state, every checkpoint there once, every order wished for."""
+    """Every receipt is done, every tracking in its newest state, every checkpoint there once, a write wished for."""
     done = Receipt.objects.filter(state=ReceiptState.DONE).count()
     statuses = dict(Tracking.objects.filter(pk__in=newest).values_list("pk", "status"))
     wrong = [key for key, steps in newest.items() if statuses[key] != status_of(*WAY[steps - 1][:2])]

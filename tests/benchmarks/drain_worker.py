@@ -13,7 +13,7 @@ import django
 
 
 def main() -> None:
-    """Needs DJANGO_SETTINGS_MODULE and DATABASE_URL. Log lines are written, but to nowhere, as into a full-speed pipe."""
+    """Needs DJANGO_SETTINGS_MODULE and DATABASE_URL. Log lines are made and thrown away."""
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 for as long as the process lives
     django.setup()
     from django.db import connection

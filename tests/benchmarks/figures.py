@@ -41,12 +41,12 @@ class Rates:
         return f"{self.median:,.0f}/s (best {self.best:,.0f}/s)"
 
 
-def interleave(rounds: int, contestants: Mapping[str, Callable[[], float]]) -> dict[str, Rates]:
+def interleave(rounds: int, contestants: Mapping[str, Callable[[], float]], unit: str = "webhooks") -> dict[str, Rates]:
     """Run every contestant once per round, in turn; each returns its rate per second."""
     rates = {name: Rates(name) for name in contestants}
     for number in range(1, rounds + 1):
         for name, run in contestants.items():
             rate = run()
             rates[name].values.append(rate)
-            note(f"round {number} of {rounds}: {name} {rate:,.0f}/s")
+            note(f"round {number} of {rounds}: {name} {rate:,.0f} {unit}/s")
     return rates

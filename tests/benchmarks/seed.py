@@ -20,13 +20,18 @@ REPEATS = 0.1
 EMPTIED = (Receipt, Checkpoint, Job, Problem, Parcel, Tracking, Order)
 
 
+def clear() -> None:
+    """Empty the tables of orders and everything about them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in EMPTIED)} CASCADE")
+
+
 def seed(orders: int, webhooks: int) -> dict[str, int]:
     """Empty the tables, make the orders and the pending webhooks about them; the newest step by tracking id.
 
     The webhooks come in no order, and a tenth of them says, under an event id of its own, what another one says.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in EMPTIED)} CASCADE")
+    clear()
     account, _ = AfterShipAccount.objects.get_or_create(key="bench", defaults={"api_key": "none"})
     numbers = seed_trackings(account, orders)
     events = choose_events(list(numbers), webhooks)
@@ -40,10 +45,10 @@ def seed(orders: int, webhooks: int) -> dict[str, int]:
 
 
 def choose_events(tracking_ids: list[str], count: int) -> list[tuple[str, int]]:
-    """``count`` pairs of tracking and step, shuffled; the steps are spread over the way so that bodies are large."""
+    """``count`` pairs of tracking and step, shuffled; the steps are spread over the way, from the last one back."""
     chance = random.Random(7)
-    late_steps = range(len(WAY), 0, -2)
-    all_events = [(tracking_id, steps) for steps in late_steps for tracking_id in tracking_ids]
+    spread = range(len(WAY), 0, -4)
+    all_events = [(tracking_id, steps) for steps in spread for tracking_id in tracking_ids]
     events = all_events[: round(count * (1 - REPEATS))]
     events += chance.sample(events, count - len(events))
     chance.shuffle(events)

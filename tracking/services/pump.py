@@ -34,6 +34,7 @@ from tracking.services.collect import collect_order, note_messages
 from tracking.services.couriers import import_couriers
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.push import push_tracking, retire_tracking
+from tracking.services.rows import update_rows
 from tracking.services.story import tell
 from tracking.services.write_back import write_order
 
@@ -141,9 +142,7 @@ def handle(receipts: list[Receipt]) -> int:
     """Apply receipts of both kinds in the caller's transaction and save their ends."""
     apply_receipts([receipt for receipt in receipts if receipt.source == Source.AFTERSHIP])
     note_messages([receipt for receipt in receipts if receipt.source == Source.COMMERCETOOLS])
-    Receipt.objects.bulk_update(
-        receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at"], batch_size=100
-    )
+    update_rows(receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at"])
     return len(receipts)
 
 
