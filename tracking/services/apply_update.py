@@ -17,13 +17,14 @@ from django.utils import timezone
 
 from stores.models import AfterShipAccount
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
-from tracking.models import Checkpoint, Parcel, Receipt, Tracking
+from tracking.models import Checkpoint, Order, Parcel, Receipt, Tracking
 from tracking.payloads import from_aftership, json_text
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
+from tracking.services.rows import update_rows
 from tracking.services.story import tell
 
 UNKNOWN_TRACKING = "unknown tracking"
@@ -107,7 +108,7 @@ class Batch:
     def save(self) -> None:
         """Save everything, and wish for a write of every order that shows one of the changed numbers."""
         Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
-        Tracking.objects.bulk_update(self.changed.values(), STATE_FIELDS)
+        update_rows(self.changed.values(), STATE_FIELDS)
         want_write_back(self.to_write)
         check(self.changed.values())
 
@@ -164,10 +165,10 @@ def checkpoint_row(tracking: Tracking, snapshot: CheckpointSnapshot) -> Checkpoi
 def want_write_back(tracking_ids: Iterable[str]) -> None:
     """Wish for one write of each order that shows one of these trackings on a parcel that is still there."""
     parcels = Parcel.objects.filter(tracking__in=list(tracking_ids), removed_at=None, order__deleted_at=None)
-    orders = {parcel.order_id: parcel.order for parcel in parcels.select_related("order__project")}
+    orders = Order.objects.filter(pk__in=parcels.values("order")).select_related("project")
     jobs.want(
         jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream_key(order.project), order.correlation_id)
-        for order in orders.values()
+        for order in orders.only("correlation_id", "project__key")  # credentials would be decrypted for every row
     )
 
 
