@@ -25,6 +25,19 @@ class ParcelStatus(models.TextChoices):
     UNKNOWN = "unknown", _("Unknown")
 
 
+# Nothing more is to come, as a rule; AfterShip may know better.
+FINISHED = frozenset(
+    {
+        ParcelStatus.DELIVERED,
+        ParcelStatus.RETURNED,
+        ParcelStatus.LOST,
+        ParcelStatus.DISPOSED,
+        ParcelStatus.CANCELLED,
+        ParcelStatus.EXPIRED,
+    }
+)
+
+
 class Actor(models.TextChoices):
     """Who can act on a problem state."""
 

@@ -4,6 +4,7 @@
     create, get, poll ┴> is_newer? ─> state + checkpoints ─> write_back of each order that shows the number
 
 Events come late, twice and out of order. Checkpoints of any snapshot are kept; the state follows the newest only.
+Checkpoints older than the order are kept, but count for nothing (``fence.py``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -23,17 +25,23 @@ from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
+from tracking.services.fence import fence_off, fences_of
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
 
 UNKNOWN_TRACKING = "unknown tracking"
 UNRECOGNIZED = "unrecognized"  # AfterShip's slug for "no courier found"
-DOUBTS = [ProblemKind.UNKNOWN_STATUS, ProblemKind.UNMAPPED_CARRIER, ProblemKind.CARRIER_MISMATCH]
+DOUBTS = [
+    ProblemKind.UNKNOWN_STATUS,
+    ProblemKind.UNMAPPED_CARRIER,
+    ProblemKind.CARRIER_MISMATCH,
+    ProblemKind.NUMBER_REUSED,
+]
 STATE_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
     "last_message", "last_location", "last_checkpoint_at", "is_moving", "updated_at", "snapshot_rank",
-    "status_changed_at", "opened_at",
+    "status_changed_at", "opened_at", "received_at", "is_fenced",
 ]  # fmt: skip
 WRITTEN_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "eta", "delivered_at", "tracking_url", "last_message",
@@ -66,6 +74,7 @@ class Batch:
     trackings: list[Tracking]
     by_id: dict[str, Tracking] = field(default_factory=dict)
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    fences: dict[str, datetime] = field(default_factory=dict)
     new_checkpoints: list[Checkpoint] = field(default_factory=list)
     changed: dict[str, Tracking] = field(default_factory=dict)
     to_write: set[str] = field(default_factory=set)
@@ -83,22 +92,31 @@ class Batch:
         known = Checkpoint.objects.filter(tracking__in=batch.trackings).values_list("tracking_id", "fingerprint")
         for tracking_id, fingerprint in known:
             batch.seen[tracking_id].add(fingerprint)
+        batch.fences = fences_of(tracking.pk for tracking in batch.trackings)
         return batch
 
-    def apply(self, tracking: Tracking, snapshot: TrackingSnapshot) -> str:
-        """Take one snapshot in; returns what it changed, or why it did not, in words."""
+    def apply(self, tracking: Tracking, snapshot: TrackingSnapshot, received_at: datetime | None = None) -> str:
+        """Take one snapshot in, learned of at ``received_at`` (now); returns what it changed, or why not, in words."""
         new = [
             checkpoint for checkpoint in snapshot.checkpoints if checkpoint.fingerprint not in self.seen[tracking.pk]
         ]
         self.seen[tracking.pk].update(checkpoint.fingerprint for checkpoint in new)
-        self.new_checkpoints += [checkpoint_row(tracking, checkpoint) for checkpoint in new]
+        fenced = fence_off(snapshot, self.fences.get(tracking.pk))
+        rows = [checkpoint_row(tracking, checkpoint) for checkpoint in new]
+        for row in rows:
+            row.is_fenced = row.fingerprint in fenced.behind
+        self.new_checkpoints += rows
+        snapshot = fenced.snapshot
         added = f"{len(new)} new checkpoint{'' if len(new) == 1 else 's'}"
+        if fenced.is_reused:
+            added += ", all of it older than the order"
         if not is_newer(snapshot, tracking):
             known = tracking.updated_at.isoformat() if tracking.updated_at else ""
             same = snapshot.updated_at == tracking.updated_at
             return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
         before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
         take_state(tracking, snapshot)
+        tracking.received_at, tracking.is_fenced = received_at or timezone.now(), fenced.is_reused
         self.changed[tracking.pk] = tracking
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
             return f"newer, but nothing that we write changed; {added}"
@@ -162,12 +180,12 @@ def checkpoint_row(tracking: Tracking, snapshot: CheckpointSnapshot) -> Checkpoi
     )
 
 
-def want_write_back(tracking_ids: Iterable[str]) -> None:
+def want_write_back(tracking_ids: Iterable[str], priority: int = jobs.LIVE) -> None:
     """Wish for one write of each order that shows one of these trackings on a parcel that is still there."""
     parcels = Parcel.objects.filter(tracking__in=list(tracking_ids), removed_at=None, order__deleted_at=None)
     orders = Order.objects.filter(pk__in=parcels.values("order")).select_related("project")
     jobs.want(
-        jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream_key(order.project), order.correlation_id)
+        jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream_key(order.project), order.correlation_id, priority)
         for order in orders.only("correlation_id", "project__key")  # credentials would be decrypted for every row
     )
 
@@ -184,8 +202,13 @@ def check(trackings: Collection[Tracking]) -> None:
 
 
 def doubts_of(tracking: Tracking) -> dict[ProblemKind, str]:
-    """What a person should look at: a status we do not know, a courier that AfterShip corrected or cannot tell."""
+    """What a person should look at: a status we do not know, a courier that AfterShip corrected or cannot tell, a
+    number that another parcel had before.
+    """
     doubts = {}
+    if tracking.is_fenced:
+        cause = "All that AfterShip knows of this number happened before the order was placed."
+        doubts[ProblemKind.NUMBER_REUSED] = cause
     if tracking.status == ParcelStatus.UNKNOWN:
         cause = f"AfterShip says '{tracking.tag}' ({tracking.subtag or 'no subtag'}), which is not in our table."
         doubts[ProblemKind.UNKNOWN_STATUS] = cause
@@ -235,7 +258,7 @@ def apply_event(batch: Batch, receipt: Receipt, event: WebhookEvent) -> None:
         end(receipt, ReceiptState.IGNORED, outcome)
         return
     receipt.correlation_id = tracking.correlation_id
-    outcome = batch.apply(tracking, event.snapshot)
+    outcome = batch.apply(tracking, event.snapshot, receipt.received_at)
     if tracking.retired_at:
         outcome += f"; the tracking is retired ({tracking.retired_reason}), nothing is written"
     end(receipt, ReceiptState.DONE, outcome)

@@ -11,7 +11,7 @@ twice, late and in any order.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -31,13 +31,16 @@ from tracking.services.link import link_parcel, retire_unused
 from tracking.services.story import tell
 
 DELETIONS = {"OrderDeleted", "ResourceDeleted"}
+WILL_BE_READ = "the order will be read"
 
 
 def note_messages(receipts: Sequence[Receipt]) -> None:
     """Turn commercetools messages into wishes to read their orders, in one transaction (the caller's).
 
     Sets state and outcome on each receipt, unsaved. A change that we know already, such as the echo of our own write,
-    costs nothing: its ``resourceVersion`` is not above the version we hold.
+    costs nothing: its ``resourceVersion`` is not above the version we hold. That holds for messages that got lost as
+    well, since whatever they said is in the order at that version. So a jump in ``sequenceNumber`` tells something new
+    in one case only: at a message that would be ignored for its type, of an order that has changed since we read it.
     """
     messages = {receipt: message for receipt in receipts if (message := read_message(receipt)) is not None}
     for endpoint in sorted({receipt.endpoint for receipt in messages}):
@@ -46,17 +49,55 @@ def note_messages(receipts: Sequence[Receipt]) -> None:
         orders = order_shells(project, list(mine.values()))
         upstream = connections.upstream_key(project)
         news: dict[Order, list[str]] = defaultdict(list)
-        for receipt, message in mine.items():
-            order = orders[message.resource_id]
-            receipt.correlation_id = order.correlation_id
-            if is_known(order, message):
-                end(receipt, ReceiptState.DONE, f"known: the order was read at version {order.version}")
-            else:
-                end(receipt, ReceiptState.DONE, "the order will be read")
+        for receipt, message in sorted(mine.items(), key=lambda one: one[1].sequence_number or 0):
+            order = orders.get(message.resource_id)
+            if order:
+                receipt.correlation_id = order.correlation_id
+            outcome = why_read(order, message)
+            end(receipt, *outcome)
+            if order and outcome[1].startswith(WILL_BE_READ):
                 news[order].append(receipt.event)
+            if order and message.sequence_number:
+                order.sequence_number = max(message.sequence_number, order.sequence_number or 0)
+        keep_sequence_numbers(orders.values())
         jobs.want(jobs.Wish(JobKind.COLLECT, str(order.pk), upstream, order.correlation_id) for order in news)
         for order, events in news.items():
             tell("messages received", order=str(order), events=", ".join(events), correlation_id=order.correlation_id)
+
+
+def why_read(order: Order | None, message: OrderMessage) -> tuple[ReceiptState, str]:
+    """What becomes of a message about this order (None: one that we never heard of, and need not)."""
+    if order and is_relevant(message):
+        if is_known(order, message):
+            return ReceiptState.DONE, f"known: the order was read at version {order.version}"
+        return ReceiptState.DONE, WILL_BE_READ
+    if order and is_jump(order, message):
+        return ReceiptState.DONE, f"{WILL_BE_READ}: messages before number {message.sequence_number} are missing"
+    return ReceiptState.IGNORED, f"{message.type} changes nothing that is shipped"
+
+
+def is_relevant(message: OrderMessage) -> bool:
+    return not message.type or message.type in RELEVANT_TYPES
+
+
+def is_jump(order: Order, message: OrderMessage) -> bool:
+    """Whether messages between the newest one seen and this one are missing, and the order was not read since."""
+    if order.sequence_number is None or message.sequence_number is None or is_known(order, message):
+        return False
+    return message.sequence_number > order.sequence_number + 1
+
+
+def keep_sequence_numbers(orders: Iterable[Order]) -> None:
+    """Keep the newest number seen; a late message lowers none. Orders in use elsewhere are left: it is only a hint.
+
+    Nobody is waited for here: this transaction holds rows of jobs that the other one may want.
+    """
+    newest = {order.pk: order.sequence_number for order in orders if order.sequence_number is not None}
+    behind = Order.objects.filter(pk__in=newest).select_for_update(skip_locked=True).only("sequence_number")
+    rows = [order for order in behind if (order.sequence_number or 0) < newest[order.pk]]
+    for order in rows:
+        order.sequence_number = newest[order.pk]
+    Order.objects.bulk_update(rows, ["sequence_number"])
 
 
 def is_known(order: Order, message: OrderMessage) -> bool:
@@ -78,16 +119,17 @@ def read_message(receipt: Receipt) -> OrderMessage | None:
         end(receipt, ReceiptState.IGNORED, f"about a {message.resource_type}, not an order")
     elif message.project_key and message.project_key != receipt.endpoint:
         end(receipt, ReceiptState.QUARANTINED, f"projectKey: belongs to project {message.project_key}")
-    elif message.type and message.type not in RELEVANT_TYPES:
-        end(receipt, ReceiptState.IGNORED, f"{message.type} changes nothing that is shipped")
     else:
         return message
     return None
 
 
-def order_shells(project: Project, messages: Sequence[OrderMessage]) -> dict[str, Order]:
-    """The orders that the messages speak of, by commercetools id; new ones as empty rows with a code of their own."""
-    numbers = {message.resource_id: message.order_number for message in messages}
+def order_shells(project: Project, messages: Sequence[OrderMessage]) -> Mapping[str, Order]:
+    """The orders that the messages speak of, by commercetools id; new ones as empty rows with a code of their own.
+
+    A message that changes nothing that is shipped makes no row.
+    """
+    numbers = {message.resource_id: message.order_number for message in messages if is_relevant(message)}
     shells = [
         Order(
             project=project,
@@ -98,9 +140,8 @@ def order_shells(project: Project, messages: Sequence[OrderMessage]) -> dict[str
         for order_id in sorted(numbers)
     ]
     Order.objects.bulk_create(shells, ignore_conflicts=True)
-    return {
-        order.commercetools_id: order for order in Order.objects.filter(project=project, commercetools_id__in=numbers)
-    }
+    found = Order.objects.filter(project=project, commercetools_id__in={message.resource_id for message in messages})
+    return {order.commercetools_id: order for order in found}
 
 
 def collect_order(order_id: int) -> None:
@@ -114,10 +155,11 @@ def collect_order(order_id: int) -> None:
     store_order(order, document)
 
 
-def store_order(order: Order, document: dict[str, Any]) -> Order:
+def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIVE) -> Order:
     """Take in an order document of commercetools; one that is older than what we hold changes nothing.
 
-    Raises PayloadError where the document is not an order. Returns the row as it is now.
+    What follows from it is wished for with this priority. Raises PayloadError where the document is not an order.
+    Returns the row as it is now.
     """
     snapshot = from_commercetools.parse_order(document)
     with transaction.atomic():
@@ -126,7 +168,7 @@ def store_order(order: Order, document: dict[str, Any]) -> Order:
             return order
         take_order(order, snapshot)
         parcels = take_parcels(order, snapshot)
-        replaced = [link_parcel(order, parcel) for parcel in parcels if parcel.removed_at is None]
+        replaced = [link_parcel(order, parcel, priority) for parcel in parcels if parcel.removed_at is None]
         retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
         retire_unused(gone, "the parcel was removed")

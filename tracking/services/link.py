@@ -15,7 +15,7 @@ from django.utils import timezone
 from stores.carriers import normalise_carrier
 from stores.models import AfterShipAccount, CarrierMapping, Courier, Route
 from stores.routing import OrderFacts, Rule, choose_route
-from tracking.enums import JobKind, ProblemKind
+from tracking.enums import FINISHED, JobKind, ProblemKind
 from tracking.models import Order, Parcel, Tracking
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
@@ -26,7 +26,7 @@ from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.story import tell
 
 
-def link_parcel(order: Order, parcel: Parcel) -> str | None:
+def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str | None:
     """Give the parcel the tracking it needs, in the caller's transaction; returns the id of the one it left, if any."""
     before = parcel.tracking_id
     chosen_for = [parcel.tracking_number, parcel.carrier, parcel.is_return]
@@ -36,9 +36,9 @@ def link_parcel(order: Order, parcel: Parcel) -> str | None:
     parcel.tracking, parcel.linked_for = tracking, chosen_for
     parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace"])
     if tracking and tracking.opened_at and tracking.pk != before:
-        want_write_back([tracking.pk])
+        want_write_back([tracking.pk], priority)
     elif tracking and not tracking.opened_at:
-        wish = jobs.Wish(JobKind.PUSH, tracking.pk, upstream_key(tracking.account), tracking.correlation_id)
+        wish = jobs.Wish(JobKind.PUSH, tracking.pk, upstream_key(tracking.account), tracking.correlation_id, priority)
         jobs.want([wish])
     return before if before != parcel.tracking_id else None
 
@@ -113,11 +113,12 @@ def live_tracking(
     order: Order, parcel: Parcel, account: AfterShipAccount, number: str, choice: CourierChoice
 ) -> Tracking:
     """The live tracking of this number, account and courier. The database allows one: a race finds the winner."""
+    key = {"account": account, "tracking_number": number, "requested_courier": choice.slug, "retired_at": None}
+    for known in Tracking.objects.filter(**key).select_related("account"):
+        if is_used_up(known, order):
+            retire(known, "the carrier used the number again")
     tracking, is_new = Tracking.objects.get_or_create(
-        account=account,
-        tracking_number=number,
-        requested_courier=choice.slug,
-        retired_at=None,
+        **key,
         defaults={
             "correlation_id": order.correlation_id,
             "extra_fields": choice.extra_fields,
@@ -132,13 +133,25 @@ def live_tracking(
     return tracking
 
 
+def is_used_up(tracking: Tracking, order: Order) -> bool:
+    """Whether the tracking's parcel had come to its end before this order was placed: then the number is another's."""
+    if order.ordered_at is None or tracking.updated_at is None or tracking.updated_at >= order.ordered_at:
+        return False
+    return tracking.status in FINISHED or tracking.forgotten_at is not None
+
+
 def retire_unused(tracking_ids: Iterable[str], reason: str) -> None:
     """Retire those trackings that no parcel shows any more, in the caller's transaction. Their history stays."""
     in_use = Parcel.objects.filter(removed_at=None, tracking__isnull=False).values("tracking")
     unused = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None).exclude(pk__in=in_use)
     for tracking in unused.select_related("account"):
-        tracking.retired_at, tracking.retired_reason = timezone.now(), reason
-        tracking.save(update_fields=["retired_at", "retired_reason"])
-        close_all(tracking, reason)
-        jobs.want([jobs.Wish(JobKind.RETIRE, tracking.pk, upstream_key(tracking.account), tracking.correlation_id)])
-        tell("tracking retired", number=tracking.tracking_number, reason=reason)
+        retire(tracking, reason)
+
+
+def retire(tracking: Tracking, reason: str) -> None:
+    """Let go of a tracking: it is deleted at AfterShip, its row and its history stay with the parcels that show it."""
+    tracking.retired_at, tracking.retired_reason = timezone.now(), reason
+    tracking.save(update_fields=["retired_at", "retired_reason"])
+    close_all(tracking, reason)
+    jobs.want([jobs.Wish(JobKind.RETIRE, tracking.pk, upstream_key(tracking.account), tracking.correlation_id)])
+    tell("tracking retired", number=tracking.tracking_number, reason=reason)
