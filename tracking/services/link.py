@@ -30,7 +30,8 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
     """Give the parcel the tracking it needs, in the caller's transaction; returns the id of the one it left, if any."""
     before = parcel.tracking_id
     chosen_for = [parcel.tracking_number, parcel.carrier, parcel.is_return]
-    if parcel.tracking and parcel.tracking.opened_at and parcel.linked_for == chosen_for:
+    known = parcel.tracking
+    if known and known.opened_at and not known.retired_at and parcel.linked_for == chosen_for:
         return None
     tracking = choose_tracking(order, parcel)
     parcel.tracking, parcel.linked_for = tracking, chosen_for
@@ -112,12 +113,15 @@ def choose_courier(order: Order, carrier: str) -> CourierChoice:
 def live_tracking(
     order: Order, parcel: Parcel, account: AfterShipAccount, number: str, choice: CourierChoice
 ) -> Tracking:
-    """The live tracking of this number, account and courier. The database allows one: a race finds the winner."""
+    """The live tracking of this number, account and courier. The database allows one: a race finds the winner.
+
+    Locked until the caller's transaction ends, so that nobody retires it before the parcel shows it.
+    """
     key = {"account": account, "tracking_number": number, "requested_courier": choice.slug, "retired_at": None}
-    for known in Tracking.objects.filter(**key).select_related("account"):
+    for known in Tracking.objects.filter(**key).select_related("account").select_for_update(of=("self",)):
         if is_used_up(known, order):
             retire(known, "the carrier used the number again")
-    tracking, is_new = Tracking.objects.get_or_create(
+    tracking, is_new = Tracking.objects.select_for_update().get_or_create(
         **key,
         defaults={
             "correlation_id": order.correlation_id,
@@ -142,8 +146,10 @@ def is_used_up(tracking: Tracking, order: Order) -> bool:
 
 def retire_unused(tracking_ids: Iterable[str], reason: str) -> None:
     """Retire those trackings that no parcel shows any more, in the caller's transaction. Their history stays."""
+    live = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None).order_by("pk")
+    locked = list(live.select_for_update())  # before looking who shows them: an order may just be taking one up
     in_use = Parcel.objects.filter(removed_at=None, tracking__isnull=False).values("tracking")
-    unused = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None).exclude(pk__in=in_use)
+    unused = Tracking.objects.filter(pk__in=[tracking.pk for tracking in locked]).exclude(pk__in=in_use)
     for tracking in unused.select_related("account"):
         retire(tracking, reason)
 

@@ -164,6 +164,7 @@ def find_same_number(tracking: Tracking, client: AfterShipClient) -> dict[str, A
 def merge(tracking: Tracking, other: Tracking) -> None:
     """Both rows turned out to be one tracking at AfterShip: the parcels move to the row that has it."""
     with transaction.atomic():
+        list(Tracking.objects.filter(pk__in=[tracking.pk, other.pk]).order_by("pk").select_for_update())
         Parcel.objects.filter(tracking=tracking).update(tracking=other)
         reason = f"the same tracking as {other.pk}"
         Tracking.objects.filter(pk=tracking.pk).update(retired_at=timezone.now(), retired_reason=reason)
