@@ -1,4 +1,4 @@
-"""The console's sidebar. An entry shows for those who may view its rows, so that nobody is led to a refusal."""
+"""The console's sidebar and colour. An entry shows for those who may view its rows: nobody is led to a refusal."""
 
 from __future__ import annotations
 
@@ -25,13 +25,25 @@ def entry(title: Any, app: str, model: str, icon: str) -> dict[str, Any]:
     }
 
 
-HOME = {"title": _("Home"), "icon": "home", "link": reverse_lazy("admin:index")}
+# Tailwind's blue, as unfold wants it: one value per weight.
+BLUE = {
+    "50": "oklch(97% .014 254.604)",
+    "100": "oklch(93.2% .032 255.585)",
+    "200": "oklch(88.2% .059 254.128)",
+    "300": "oklch(80.9% .105 251.813)",
+    "400": "oklch(70.7% .165 254.624)",
+    "500": "oklch(62.3% .214 259.815)",
+    "600": "oklch(54.6% .245 262.881)",
+    "700": "oklch(48.8% .243 264.376)",
+    "800": "oklch(42.4% .199 265.638)",
+    "900": "oklch(37.9% .146 265.522)",
+    "950": "oklch(28.2% .091 267.935)",
+}
 OPEN_PROBLEMS = {"badge": "tracking.admin.dashboard.open_problems_badge"}
 SIDEBAR: list[dict[str, Any]] = [
     {
         "title": _("Support"),
         "items": [
-            HOME,
             entry(_("Orders"), "tracking", "order", "receipt_long"),
             entry(_("Parcels"), "tracking", "parcel", "package_2"),
             entry(_("Trackings"), "tracking", "tracking", "local_shipping"),
@@ -45,6 +57,8 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Receipts"), "tracking", "receipt", "inbox"),
             entry(_("Jobs"), "tracking", "job", "schedule"),
             entry(_("Calls"), "tracking", "attempt", "history"),
+            entry(_("Writes"), "tracking", "write", "edit_note"),
+            entry(_("Runs"), "tracking", "run", "sync"),
             entry(_("Turned away"), "tracking", "refusal", "block"),
         ],
     },

@@ -162,6 +162,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("TRUST_PRO
 SECURE_REFERRER_POLICY = "same-origin"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 X_FRAME_OPTIONS = "DENY"
+METRICS_TOKEN = secret("METRICS_TOKEN")
 WEBHOOK_MAX_BYTES = whole("WEBHOOK_MAX_BYTES", 1_048_576)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(2_621_440, WEBHOOK_MAX_BYTES)
 
@@ -211,6 +212,8 @@ UNFOLD = {
     "SITE_SYMBOL": "local_shipping",
     "SITE_URL": None,
     "SHOW_LANGUAGES": False,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tracking/favicon.svg")}],
+    "COLORS": {"primary": navigation.BLUE},
     "STYLES": [lambda request: static("tracking/console.css")],
     "SCRIPTS": [lambda request: static("tracking/console.js")],
     "DASHBOARD_CALLBACK": "tracking.admin.dashboard.add_overview",

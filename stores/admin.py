@@ -10,13 +10,16 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextInputWidget
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from stores.carriers import normalise_carrier
 from stores.models import Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
@@ -39,6 +42,15 @@ class CappedPaginator(Paginator):
         return self.count == MOST_COUNTED
 
 
+class ConsoleChangeList(ChangeList):
+    """A list that was neither searched nor filtered shows everything: no need to offer that."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
+
+
 class ConsoleAdmin(ModelAdmin):
     """What all lists of the console share: a fixed handful of queries, and filters that are applied together."""
 
@@ -50,6 +62,9 @@ class ConsoleAdmin(ModelAdmin):
     list_fullwidth = True
     empty_value_display = NOTHING
     warn_unsaved_form = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ConsoleChangeList
 
 
 class LookedAtOnly:
@@ -76,17 +91,26 @@ def names(by_locale: dict[str, str]) -> SafeString | str:
     return format_html_join("", '<span class="tb-line">{}: {}</span>', rows) or NOTHING
 
 
+class ImportedMixin:
+    """Rows that come from an upstream: since when."""
+
+    @admin.display(description=_("imported"), ordering="imported_at", empty_value=_("not yet"))
+    def imported(self, row: Any) -> str | None:
+        return date_format(timezone.localtime(row.imported_at), "j M Y, H:i") if row.imported_at else None
+
+
 @admin.register(Store)
-class StoreAdmin(ConsoleAdmin):
+class StoreAdmin(ImportedMixin, ConsoleAdmin):
     """Stores come from commercetools; one may be named here before it is imported, so that a route can be made."""
 
-    list_display = ["key", "project", "shown_name", "shown_languages", "shown_countries", "routes_count", "imported_at"]
+    list_display = ["key", "project", "shown_name", "shown_languages", "shown_countries", "routes_count", "imported"]
     list_select_related = ["project"]
     list_filter = [("project", RelatedDropdownFilter)]
+    ordering = ["project__key", "key"]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
-    fields = ["project", "key", "shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported_at"]
-    readonly_fields = ["shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported_at"]
+    fields = ["project", "key", "shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported"]
+    readonly_fields = ["shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Store]:
         return super().get_queryset(request).annotate(routes_number=Count("routes"))
@@ -112,15 +136,15 @@ class StoreAdmin(ConsoleAdmin):
 
 
 @admin.register(Channel)
-class ChannelAdmin(LookedAtOnly, ConsoleAdmin):
+class ChannelAdmin(ImportedMixin, LookedAtOnly, ConsoleAdmin):
     """Channels as imported from commercetools."""
 
-    list_display = ["key", "project", "shown_name", "shown_roles", "imported_at"]
+    list_display = ["key", "project", "shown_name", "shown_roles", "imported"]
     list_select_related = ["project"]
     list_filter = [("project", RelatedDropdownFilter)]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
-    fields = ["project", "key", "commercetools_id", "shown_name", "shown_roles", "imported_at"]
+    fields = ["project", "key", "commercetools_id", "shown_name", "shown_roles", "imported"]
 
     @admin.display(description=_("name"))
     def shown_name(self, channel: Channel) -> SafeString | str:
@@ -135,13 +159,17 @@ class ChannelAdmin(LookedAtOnly, ConsoleAdmin):
 class CustomTypeAdmin(LookedAtOnly, ConsoleAdmin):
     """Types that orders and parcels carry, and whether they have our fields."""
 
-    list_display = ["key", "project", "commercetools_id", "has_parcel_fields", "has_order_fields", "checked_at"]
+    list_display = ["key", "project", "commercetools_id", "has_parcel_fields", "has_order_fields", "checked"]
     list_select_related = ["project"]
     list_filter = [("project", RelatedDropdownFilter)]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
     ordering = ["key", "pk"]
-    fields = ["project", "key", "commercetools_id", "has_parcel_fields", "has_order_fields", "checked_at"]
+    fields = ["project", "key", "commercetools_id", "has_parcel_fields", "has_order_fields", "checked"]
+
+    @admin.display(description=_("checked"), ordering="checked_at")
+    def checked(self, custom_type: CustomType) -> str:
+        return date_format(timezone.localtime(custom_type.checked_at), "j M Y, H:i")
 
 
 class CommaListField(forms.Field):
@@ -175,6 +203,7 @@ class BrandAdmin(ConsoleAdmin):
 
     form = BrandForm
     list_display = ["name", "key", "swatch", "shown_locales", "routes_count"]
+    ordering = ["key"]
     search_fields = ["name", "key"]
     search_help_text = _("Name or key")
     fields = ["key", "name", "colour", "locales"]
@@ -234,14 +263,15 @@ class RouteAdmin(ConsoleAdmin):
 
 
 @admin.register(Courier)
-class CourierAdmin(ConsoleAdmin):
+class CourierAdmin(ImportedMixin, ConsoleAdmin):
     """AfterShip's couriers. One that is not imported yet may be named here, so that a carrier can be mapped to it."""
 
-    list_display = ["slug", "name", "shown_required", "mappings_count", "imported_at"]
+    list_display = ["slug", "name", "shown_required", "mappings_count", "imported"]
+    ordering = ["slug"]
     search_fields = ["slug", "name"]
     search_help_text = _("Slug or name")
-    fields = ["slug", "name", "shown_required", "shown_optional", "imported_at"]
-    readonly_fields = ["shown_required", "shown_optional", "imported_at"]
+    fields = ["slug", "name", "shown_required", "shown_optional", "imported"]
+    readonly_fields = ["shown_required", "shown_optional", "imported"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Courier]:
         return super().get_queryset(request).annotate(mappings_number=Count("mappings"))
@@ -264,6 +294,10 @@ class CourierAdmin(ConsoleAdmin):
 
 class CarrierMappingForm(forms.ModelForm):
     """A store brings its project along; the same carrier text may stand once per scope."""
+
+    class Meta:
+        widgets = {"extra_fields": UnfoldAdminTextareaWidget({"rows": 3})}
+        help_texts = {"project": _("Empty: everywhere."), "store": _("Empty: every store of the project.")}
 
     def clean_carrier(self) -> str:
         carrier = self.cleaned_data["carrier"]

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from config.correlation import new_correlation_id
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
-from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
-from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking
+from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
+from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Run, Tracking, Write
+from tracking.services.problems import NEXT_STEP
 
 _numbers = count(1)
 STEPS = [
@@ -254,6 +255,32 @@ def make_attempt(job: Job | None = None, **facts: Any) -> Attempt:
     return Attempt.objects.create(job=job, **defaults | facts)
 
 
+def make_write(order: Order | None = None, **facts: Any) -> Write:
+    """One write that commercetools took: a parcel is on its way."""
+    order = order or make_order()
+    change = {"what": "parcel", "parcel_id": "p-1", "name": "tb_status", "before": "pending", "after": "in_transit"}
+    defaults = {
+        "correlation_id": order.correlation_id,
+        "version_before": 5,
+        "version_after": 6,
+        "changes": [change],
+        "written_at": timezone.now(),
+    }
+    return Write.objects.create(order=order, **defaults | facts)
+
+
+def make_run(**facts: Any) -> Run:
+    """A backfill of one project, finished."""
+    defaults = {
+        "kind": RunKind.BACKFILL,
+        "subject": f"shop-{next(_numbers)}",
+        "counts": {"orders": 120, "wished": 118},
+        "correlation_id": new_correlation_id(),
+        "finished_at": timezone.now(),
+    }
+    return Run.objects.create(**defaults | facts)
+
+
 def make_problem(**facts: Any) -> Problem:
     """An open problem: a carrier that nobody mapped. About a new parcel, unless a subject is given."""
     if "subject" not in facts:
@@ -263,7 +290,7 @@ def make_problem(**facts: Any) -> Problem:
     defaults = {
         "kind": ProblemKind.UNMAPPED_CARRIER,
         "cause": "Carrier 'DHL_PKG' (not mapped). 4012: AfterShip cannot detect the courier of this number.",
-        "next_step": "Map this carrier text to a courier, then read the order again.",
+        "next_step": NEXT_STEP[facts.get("kind", ProblemKind.UNMAPPED_CARRIER)],
         "seen_at": timezone.now(),
     }
     return Problem.objects.create(**defaults | facts)

@@ -11,6 +11,7 @@ from django.db.models import Field, Model, URLField
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -18,6 +19,7 @@ from unfold.admin import TabularInline
 
 from config.correlation import new_correlation_id
 from stores.admin import ConsoleAdmin
+from stores.config_file.plan import CREDENTIALS
 from stores.models import AfterShipAccount, Project, RateBudget
 from tracking import tasks
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
@@ -38,9 +40,8 @@ SECRETS_OF_ENDPOINTS = {
 
 
 class ConnectionAdmin(ConsoleAdmin):
-    """What both connections share. ``credentials``: fields after whose change the upstream is asked anew at once."""
+    """What both connections share."""
 
-    credentials: frozenset[str] = frozenset()
     endpoint = ""
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
@@ -59,7 +60,7 @@ class ConnectionAdmin(ConsoleAdmin):
             obj.save()
         elif changed:
             written = changed | {"updated_at"}
-            if changed & self.credentials:
+            if changed & CREDENTIALS[self.model]:
                 written |= self.start_anew(obj)
             obj.save(update_fields=written)
         if changed & SECRETS_OF_ENDPOINTS:
@@ -75,7 +76,7 @@ class ConnectionAdmin(ConsoleAdmin):
         if not connection.is_active:
             return badge(_("Switched off"), WAITING)
         if connection.paused_until and connection.paused_until > timezone.now():
-            return two_lines(badge(_("Paused: it refuses our credentials"), BAD), age(connection.paused_until))
+            return two_lines(badge(_("Paused"), BAD), next_try(connection))
         if connection.pause_seconds:
             return badge(_("Being tried again"), DOUBTFUL)
         return badge(_("Active"), GOOD)
@@ -85,6 +86,11 @@ class ConnectionAdmin(ConsoleAdmin):
         if not connection.pk:
             return _("Shown once it is saved.")
         return code(settings.PUBLIC_URL + reverse(self.endpoint, args=[connection.key]))
+
+
+def next_try(connection: Any) -> SafeString:
+    """``next try in 40 s``."""
+    return format_html("{} {}", _("next try"), age(connection.paused_until))
 
 
 class ProjectForm(SecretsForm):
@@ -101,7 +107,6 @@ class ProjectAdmin(ConnectionAdmin):
     list_display = ["key", "state", "api_url", "shown_inbound", "shipment_state"]
     search_fields = ["key"]
     search_help_text = gettext_lazy("Key")
-    credentials = frozenset({"client_id", "client_secret", "auth_url", "api_url"})
     endpoint = "commercetools-messages"
     readonly_fields = ["state", "webhook_address"]
     fieldsets = [
@@ -151,7 +156,6 @@ class AfterShipAccountAdmin(ConnectionAdmin):
     list_display = ["key", "state", "api_url", "shown_secret"]
     search_fields = ["key"]
     search_help_text = gettext_lazy("Key")
-    credentials = frozenset({"api_key", "api_url"})
     endpoint = "aftership-webhook"
     readonly_fields = ["state", "webhook_address"]
     inlines = [RateBudgetInline]
@@ -165,6 +169,12 @@ class AfterShipAccountAdmin(ConnectionAdmin):
         ),
     ]
 
+    def save_model(self, request: HttpRequest, obj: AfterShipAccount, form: Any, change: bool) -> None:
+        """New credentials are tried out by reading the list of couriers."""
+        super().save_model(request, obj, form, change)
+        if not change or set(form.changed_data) & CREDENTIALS[AfterShipAccount]:
+            want_couriers([obj])
+
     @admin.display(description=gettext_lazy("webhooks"))
     def shown_secret(self, account: AfterShipAccount) -> str:
         number = len(account.webhook_secrets)
@@ -174,10 +184,15 @@ class AfterShipAccountAdmin(ConnectionAdmin):
     def read_couriers(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Wish for one import per account."""
         accounts = list(queryset)
-        jobs.want(
-            jobs.Wish(JobKind.IMPORT_COURIERS, str(one.pk), upstream_key(one), new_correlation_id()) for one in accounts
-        )
-        tasks.kick()
+        want_couriers(accounts)
         words = ngettext("%(n)d list of couriers will be read.", "%(n)d lists of couriers will be read.", len(accounts))
         self.message_user(request, words % {"n": len(accounts)})
         return None
+
+
+def want_couriers(accounts: list[AfterShipAccount]) -> None:
+    """Wish for one import of the couriers per account, and wake a worker."""
+    jobs.want(
+        jobs.Wish(JobKind.IMPORT_COURIERS, str(one.pk), upstream_key(one), new_correlation_id()) for one in accounts
+    )
+    transaction.on_commit(tasks.kick)

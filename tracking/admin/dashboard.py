@@ -53,6 +53,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         *seen("tracking.view_receipt", quarantined),
     ]
     return context | {
+        "title": _("Overview"),
         "may_search": user.has_perm("tracking.view_order"),
         "orders_url": list_of(Order),
         "steps": first_steps() if user.has_perm("stores.add_project") else [],
@@ -99,14 +100,12 @@ def quarantined() -> list[Tile]:
 
 
 def paused_connections() -> list[Tile]:
-    """Each connection that is switched off, or that refuses our credentials."""
+    """Each connection that is switched off, or paused because it refuses us or is down."""
     tiles = []
     for model, upstream in ((Project, "commercetools"), (AfterShipAccount, "AfterShip")):
         for one in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key", "is_active"):
-            note = _("refuses our credentials") if one.is_active else _("switched off")
-            tiles.append(
-                Tile(_("Paused"), f"{upstream} {one.key}", page_of(one), BAD if one.is_active else WAITING, note)
-            )
+            words, tone = (_("Paused"), BAD) if one.is_active else (_("Off"), WAITING)
+            tiles.append(Tile(words, f"{upstream} {one.key}", page_of(one), tone))
     return tiles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Model
@@ -19,6 +19,7 @@ from tracking.enums import ParcelStatus, ReceiptState
 from tracking.models import Checkpoint, Job, Problem
 
 NOTHING = "–"
+SHORT = 16
 GOOD, MOVING, WAITING, DOUBTFUL, BAD = "good", "moving", "waiting", "doubtful", "bad"
 
 STATUS_TONES: dict[str, str] = {
@@ -103,7 +104,8 @@ def link(target: Model | None, words: object = "") -> SafeString | str:
     """A link to a row's page; a dash for None."""
     if target is None:
         return NOTHING
-    return format_html('<a class="tb-link" href="{}">{}</a>', page_of(target), words or target)
+    words = str(words or target)
+    return format_html('<a class="tb-link {}" href="{}">{}</a>', short(words), page_of(target), words)
 
 
 def page_of(row: Model) -> str:
@@ -119,12 +121,17 @@ def list_of(model: type[Model], **parameters: Any) -> str:
 
 def code(text: str) -> SafeString | str:
     """Something to copy or read out: an id, a code, a number."""
-    return format_html('<code class="tb-code">{}</code>', text) if text else NOTHING
+    return format_html('<code class="tb-code {}">{}</code>', short(text), text) if text else NOTHING
+
+
+def short(words: str) -> str:
+    """The class that keeps short words on one line."""
+    return "tb-short" if len(words) <= SHORT else ""
 
 
 def two_lines(first: object, second: object) -> SafeString:
     """A value and, smaller, what goes with it."""
-    return format_html('{}<span class="tb-second">{}</span>', first, second)
+    return format_html('<span class="tb-two">{}<span class="tb-second">{}</span></span>', first, second)
 
 
 def lines(parts: list[Any]) -> SafeString | str:
@@ -156,8 +163,34 @@ def span(seconds: float) -> str:
     """``90`` → "1 min ago", ``-7200`` → "in 2 h"."""
     units = ((86_400, _("d")), (3_600, _("h")), (60, _("min")), (1, _("s")))
     length, unit = next((one for one in units if abs(seconds) >= one[0]), units[-1])
-    words = {"span": f"{int(abs(seconds) // length)} {unit}"}
+    words = {"span": f"{int(abs(seconds) // length)}\N{NO-BREAK SPACE}{unit}"}
     return _("%(span)s ago") % words if seconds >= 0 else _("in %(span)s") % words
+
+
+def day(at: date | None) -> str:
+    """A day; a dash for None."""
+    return date_format(at, "j M Y") if at else NOTHING
+
+
+def milliseconds(number: int) -> str:
+    return f"{number}\N{NO-BREAK SPACE}ms"
+
+
+def as_given(text: str) -> str:
+    """A time as an upstream wrote it, in our form, with its own offset if it has one; other text stays as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{date_format(at, 'j M Y, H:i')} {offset(at.utcoffset())}".strip()
+
+
+def offset(of: timedelta | None) -> str:
+    """``+01:00``; nothing where it is not known."""
+    if of is None:
+        return ""
+    minutes = round(of.total_seconds() / 60)
+    return f"{'+' if minutes >= 0 else '−'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def clock_on_the_wall(checkpoint: Checkpoint) -> SafeString:
@@ -167,7 +200,5 @@ def clock_on_the_wall(checkpoint: Checkpoint) -> SafeString:
     local = datetime.fromisoformat(checkpoint.local_time)
     zone = _("local time")
     if checkpoint.happened_at:
-        offset = local.replace(tzinfo=UTC) - checkpoint.happened_at
-        minutes = round(offset.total_seconds() / 60)
-        zone = f"{'+' if minutes >= 0 else '−'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+        zone = offset(local.replace(tzinfo=UTC) - checkpoint.happened_at)
     return two_lines(date_format(local, "j M Y, H:i"), zone)

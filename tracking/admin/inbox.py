@@ -21,7 +21,7 @@ from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
-from tracking.admin.search import story_codes
+from tracking.admin.search import story_codes, trimmed
 from tracking.enums import ReceiptState, Source
 from tracking.models import Order, Receipt, Refusal, Tracking
 from tracking.services.receive import replay
@@ -111,7 +111,7 @@ class ReceiptAdmin(HistoryAdmin):
 
 def receipts_by(text: str) -> QuerySet[Receipt]:
     """Keys of receipts by event id, subject, request or story: each by its own index."""
-    word = text.strip()
+    word = trimmed(text)
     codes = story_codes(text)
     found = [
         Receipt.objects.filter(correlation_id__in=codes),

@@ -149,6 +149,7 @@ class OrderAdmin(HistoryAdmin):
                 story.problems_block(problems),
                 story.parcels_block(parcels),
                 story.checkpoints_block(trackings.values()),
+                story.writes_block(order),
                 story.jobs_block(story.jobs_of([order.pk], trackings)),
                 story.attempts_block(attempts, q=order.correlation_id),
                 story.receipts_block([order.correlation_id, *sorted(codes - {order.correlation_id})]),

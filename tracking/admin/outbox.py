@@ -1,4 +1,4 @@
-"""What is to be done upstream and what was tried: jobs, attempts, and the workers' heartbeat."""
+"""What is to be done upstream and what was done: jobs, attempts, writes, long runs, and the workers' heartbeat."""
 
 from __future__ import annotations
 
@@ -14,17 +14,32 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.views import ChangeList as UnfoldChangeList
 
+from stores.admin import ConsoleChangeList
 from stores.models import AfterShipAccount, Project
 from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page, Text, report
-from tracking.admin.display import NOTHING, age, code, job_badge, link, list_of, outcome_badge, two_lines, when
+from tracking.admin.display import (
+    GOOD,
+    MOVING,
+    NOTHING,
+    age,
+    badge,
+    code,
+    job_badge,
+    lines,
+    link,
+    list_of,
+    milliseconds,
+    outcome_badge,
+    two_lines,
+    when,
+)
 from tracking.admin.filters import JobStateFilter, OutcomeFilter
 from tracking.admin.search import story_codes
 from tracking.enums import JobKind
-from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Tracking
+from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
 from tracking.services.jobs import requeue
 
 SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
@@ -48,7 +63,7 @@ def attach_subjects(jobs: list[Job]) -> None:
             job.about = rows.get(job.subject)
 
 
-class JobChangeList(UnfoldChangeList):
+class JobChangeList(ConsoleChangeList):
     """A page of jobs that know what they are about."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -175,7 +190,7 @@ class AttemptAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, attempt: Attempt) -> str:
-        return f"{attempt.duration_ms} ms"
+        return milliseconds(attempt.duration_ms)
 
     @admin.display(description=gettext_lazy("then waited"))
     def waited(self, attempt: Attempt) -> str:
@@ -241,4 +256,98 @@ class HeartbeatAdmin(HistoryAdmin):
         return Page(
             headline=format_html("{} {}", _("Last seen"), age(heartbeat.at)),
             facts=[(_("Last seen"), when(heartbeat.at)), (_("Wake-up queued"), when(heartbeat.kicked_at))],
+        )
+
+
+@admin.register(Write)
+class WriteAdmin(HistoryAdmin):
+    """What was changed in commercetools, and from what to what."""
+
+    list_display = ["written", "order_link", "changes", "version", "story_code"]
+    list_select_related = ["order__project", "order__store"]
+    ordering = ["-pk"]
+    search_fields = ["correlation_id"]
+    search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return queryset.filter(correlation_id__in=story_codes(search_term)) if search_term else queryset, False
+
+    @admin.display(description=gettext_lazy("written"))
+    def written(self, write: Write) -> SafeString | str:
+        return age(write.written_at)
+
+    @admin.display(description=gettext_lazy("order"))
+    def order_link(self, write: Write) -> SafeString | str:
+        return story.order_line(write.order)
+
+    @admin.display(description=gettext_lazy("what changed"))
+    def changes(self, write: Write) -> SafeString | str:
+        return story.changes_of(write)
+
+    @admin.display(description=gettext_lazy("version"))
+    def version(self, write: Write) -> str:
+        return story.versions_of(write)
+
+    @admin.display(description=gettext_lazy("code"))
+    def story_code(self, write: Write) -> SafeString | str:
+        return code(write.correlation_id)
+
+    def page(self, write: Write) -> Page:
+        return Page(
+            headline=_("%(n)d fields changed") % {"n": len(write.changes)},
+            facts=[
+                (_("Order"), story.order_line(write.order)),
+                (_("Written"), when(write.written_at)),
+                (_("Version"), story.versions_of(write)),
+                (_("What changed"), story.changes_of(write)),
+                (_("Code of this story"), code(write.correlation_id)),
+            ],
+        )
+
+
+@admin.register(Run)
+class RunAdmin(HistoryAdmin):
+    """Backfills and reconciliations: how far they are, and what they found."""
+
+    list_display = ["shown_kind", "subject", "shown_state", "found", "started", "seen"]
+    list_filter = [("kind", ChoicesDropdownFilter)]
+    search_fields = ["subject", "correlation_id"]
+    search_help_text = gettext_lazy("Project, account or code")
+
+    @admin.display(description=gettext_lazy("run"))
+    def shown_kind(self, run: Run) -> str:
+        return run.get_kind_display()
+
+    @admin.display(description=gettext_lazy("state"))
+    def shown_state(self, run: Run) -> SafeString:
+        return badge(_("Finished"), GOOD) if run.finished_at else badge(_("Under way"), MOVING)
+
+    @admin.display(description=gettext_lazy("found"))
+    def found(self, run: Run) -> SafeString | str:
+        return lines([f"{name}: {number}" for name, number in run.counts.items()])
+
+    @admin.display(description=gettext_lazy("started"))
+    def started(self, run: Run) -> SafeString | str:
+        return age(run.started_at)
+
+    @admin.display(description=gettext_lazy("last seen"))
+    def seen(self, run: Run) -> SafeString | str:
+        return age(run.seen_at)
+
+    def page(self, run: Run) -> Page:
+        return Page(
+            headline=format_html("{} {}", self.shown_state(run), run.get_kind_display()),
+            facts=[
+                (_("Walks"), run.subject),
+                (_("Started"), when(run.started_at)),
+                (_("Last seen"), when(run.seen_at)),
+                (_("Finished"), when(run.finished_at)),
+                (_("Found"), self.found(run)),
+                (_("Asked for"), indented(json.dumps(run.parameters)) if run.parameters else NOTHING),
+                (_("Stands at"), indented(json.dumps(run.cursor)) if run.cursor else NOTHING),
+                (_("Code of this story"), code(run.correlation_id)),
+            ],
+            blocks=[
+                story.attempts_block(Attempt.objects.filter(correlation_id=run.correlation_id), q=run.correlation_id)
+            ],
         )

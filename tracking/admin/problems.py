@@ -46,9 +46,11 @@ class ProblemAdmin(HistoryAdmin):
     @admin.display(description=gettext_lazy("about"))
     def about(self, problem: Problem) -> SafeString | str:
         """The order first: that is what people ask about."""
-        narrower = problem.parcel or problem.tracking or problem.job
+        narrower = problem.parcel or problem.tracking
         if problem.order:
             return two_lines(link(problem.order), narrower or "")
+        if problem.job:
+            return link(problem.job, problem.job.get_kind_display())
         return link(narrower) if narrower else code(problem.subject)
 
     @admin.display(description=gettext_lazy("since"), ordering="opened_at")

@@ -22,9 +22,14 @@ SHORTEST_BEGINNING = 4  # shorter text would match nearly everything
 MOST_STORIES = 200
 
 
+def trimmed(text: str) -> str:
+    """Without what no column can hold or nobody means."""
+    return text.replace("\x00", "").strip()
+
+
 def spellings(text: str) -> set[str]:
     """``" 1z 999aa1 "`` → as typed, in upper and lower case, and as a clean tracking number where it can be one."""
-    text = text.strip().replace("\x00", "")
+    text = trimmed(text)
     found = {text, text.upper(), text.lower()}
     with suppress(PayloadError):
         found.add(clean_number(text))
@@ -54,15 +59,15 @@ def story_codes(text: str) -> list[str]:
     """Codes of the stories that the text finds: the code itself, those of its orders and trackings (up to 200 each)."""
     orders = orders_by(text).values_list("correlation_id", flat=True)[:MOST_STORIES]
     trackings = Tracking.objects.filter(pk__in=any_of(own_trackings(text)))
-    return [normalise(text), *orders, *trackings.values_list("correlation_id", flat=True)[:MOST_STORIES]]
+    return [normalise(trimmed(text)), *orders, *trackings.values_list("correlation_id", flat=True)[:MOST_STORIES]]
 
 
 def own_orders(text: str) -> list[QuerySet[Order]]:
     words = spellings(text)
     return [
         Order.objects.filter(starts("order_number", words)),
-        Order.objects.filter(customer_email=text.strip().lower()).exclude(customer_email=""),
-        Order.objects.filter(correlation_id=normalise(text)),
+        Order.objects.filter(customer_email=trimmed(text).lower()).exclude(customer_email=""),
+        Order.objects.filter(correlation_id=normalise(trimmed(text))),
         Order.objects.filter(project__in=Project.objects.values("pk"), commercetools_id__in=words),
     ]
 
@@ -80,7 +85,7 @@ def own_trackings(text: str) -> list[QuerySet[Tracking]]:
         Tracking.objects.filter(starts("tracking_number", words)),
         Tracking.objects.filter(pk__in=words),
         Tracking.objects.filter(account__in=AfterShipAccount.objects.values("pk"), aftership_id__in=words),
-        Tracking.objects.filter(correlation_id=normalise(text)),
+        Tracking.objects.filter(correlation_id=normalise(trimmed(text))),
     ]
 
 

@@ -14,9 +14,10 @@ from tracking.admin import display
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, age, lines, link, status_badge, two_lines, when
 from tracking.enums import JobKind
-from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking
+from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
 
 MOST_ROWS = 50
+HIDDEN_FIELDS = {"tb_message", "tb_location"}
 MOST_CHECKPOINTS = 200
 
 
@@ -57,7 +58,7 @@ def parcels_block(parcels: Iterable[Parcel]) -> Table:
                 two_lines(parcel.carrier or NOTHING, courier_of(parcel.tracking)),
                 status_badge(parcel.tracking.status if parcel.tracking else None),
                 last_checkpoint(parcel.tracking),
-                parcel.tracking.eta if parcel.tracking and parcel.tracking.eta else NOTHING,
+                display.day(parcel.tracking.eta) if parcel.tracking else NOTHING,
                 carried_fields(parcel.carried),
             ]
             for parcel in parcels
@@ -91,7 +92,7 @@ def last_checkpoint(tracking: Tracking | None) -> SafeString | str:
     """Words, place and time of the newest scan."""
     if tracking is None or not (tracking.last_message or tracking.last_checkpoint_at):
         return NOTHING
-    place = " · ".join(part for part in (tracking.last_location, tracking.last_checkpoint_at) if part)
+    place = " · ".join(part for part in (tracking.last_location, display.as_given(tracking.last_checkpoint_at)) if part)
     return two_lines(tracking.last_message or tracking.subtag_message, place)
 
 
@@ -164,15 +165,43 @@ def attempts_block(attempts: QuerySet[Attempt], **parameters: Any) -> Table:
                 link(attempt, age(attempt.started_at)),
                 two_lines(f"{attempt.method} {attempt.path}", attempt.upstream),
                 two_lines(display.outcome_badge(attempt.outcome, attempt.status), attempt.message),
-                f"{attempt.duration_ms} ms",
+                display.milliseconds(attempt.duration_ms),
                 NOTHING if attempt.wait_seconds is None else f"{attempt.wait_seconds:g} s",
             ]
             for attempt in rows
         ],
         _("Neither upstream has been called for this."),
         more_url=display.list_of(Attempt, **parameters) if has_more else "",
-        more=_("All calls"),
+        more=_("All calls") if has_more else "",
     )
+
+
+def writes_block(order: Order) -> Table:
+    """What we changed on the order. A carrier's words and places are left out: they may name people."""
+    rows, _more = capped(Write.objects.filter(order=order).order_by("-pk"))
+    return Table(
+        _("Writes to commercetools"),
+        [_("When"), _("Version"), _("What changed")],
+        [[link(write, age(write.written_at)), versions_of(write), changes_of(write)] for write in rows],
+        _("Nothing has been written to it yet."),
+    )
+
+
+def versions_of(write: Write) -> str:
+    return f"{write.version_before} → {write.version_after}"
+
+
+def changes_of(write: Write) -> SafeString | str:
+    """Each changed field with its value before and after."""
+    return lines([change_in_words(change) for change in write.changes])
+
+
+def change_in_words(change: dict[str, Any]) -> str:
+    """``tb_status: pending → in_transit``; only the name where the value may name people."""
+    if change["name"] in HIDDEN_FIELDS:
+        return str(change["name"])
+    before, after = ("–" if value is None else value for value in (change["before"], change["after"]))
+    return f"{change['name']}: {before} → {after}"
 
 
 def receipts_block(codes: Collection[str]) -> Table:
@@ -192,7 +221,7 @@ def receipts_block(codes: Collection[str]) -> Table:
         ],
         _("Nothing has come in about this."),
         more_url=display.list_of(Receipt, q=next(iter(codes))) if has_more else "",
-        more=_("All receipts"),
+        more=_("All receipts") if has_more else "",
     )
 
 

@@ -18,8 +18,10 @@ from tracking.admin.base import Facts, HistoryAdmin, Page, Table
 from tracking.admin.display import (
     NOTHING,
     age,
+    as_given,
     clock_on_the_wall,
     code,
+    day,
     lines,
     link,
     open_problems_badge,
@@ -37,7 +39,16 @@ from tracking.models import Attempt, Checkpoint, Parcel, Problem, Tracking
 class TrackingAdmin(HistoryAdmin):
     """AfterShip's record of one number, with its checkpoints."""
 
-    list_display = ["number", "orders", "courier_name", "shown_status", "last_scan", "eta", "problems_count", "updated"]
+    list_display = [
+        "number",
+        "orders",
+        "courier_name",
+        "shown_status",
+        "last_scan",
+        "expected",
+        "problems_count",
+        "updated",
+    ]
     list_filter = [
         ("status", ChoicesDropdownFilter),
         TrackingTroubleFilter,
@@ -86,6 +97,10 @@ class TrackingAdmin(HistoryAdmin):
     def problems_count(self, tracking: Tracking) -> SafeString | str:
         return open_problems_badge(tracking.problems_number)
 
+    @admin.display(description=gettext_lazy("expected"), ordering="eta")
+    def expected(self, tracking: Tracking) -> str:
+        return day(tracking.eta)
+
     @admin.display(description=gettext_lazy("updated"))
     def updated(self, tracking: Tracking) -> SafeString | str:
         return age(tracking.updated_at)
@@ -118,8 +133,8 @@ def tracking_facts(tracking: Tracking) -> list[tuple[str, Any]]:
     return [
         (_("Courier"), story.courier_of(tracking)),
         (_("Last checkpoint"), story.last_checkpoint(tracking)),
-        (_("Expected"), tracking.eta or NOTHING),
-        (_("Delivered"), tracking.delivered_at or NOTHING),
+        (_("Expected"), day(tracking.eta)),
+        (_("Delivered"), as_given(tracking.delivered_at) or NOTHING),
         (_("Direction"), _("Return") if tracking.is_return else _("To the shopper")),
         (_("Tracking page"), page),
         (_("Code of this story"), code(tracking.correlation_id)),

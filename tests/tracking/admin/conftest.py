@@ -15,7 +15,7 @@ def client_of(user: User) -> Client:
 
 @pytest.fixture
 def admin_user(db: None) -> User:
-    return User.objects.create_superuser("engineer", password="engineer-pass")
+    return User.objects.create_superuser("engineer")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def admin_client(admin_user: User) -> Client:
 @pytest.fixture
 def viewer(db: None) -> User:
     """May look at everything and change nothing."""
-    user = User.objects.create_user("viewer", password="viewer-pass", is_staff=True)
+    user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return user
 

@@ -17,7 +17,20 @@ from django.utils import timezone
 
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
 from tests import factories as make
-from tracking.models import Attempt, Checkpoint, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Tracking
+from tracking.models import (
+    Attempt,
+    Checkpoint,
+    Heartbeat,
+    Job,
+    Order,
+    Parcel,
+    Problem,
+    Receipt,
+    Refusal,
+    Run,
+    Tracking,
+    Write,
+)
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 16
@@ -34,6 +47,7 @@ def order_with_story() -> Order:
     job = make.make_job(subject=str(order.pk), correlation_id=order.correlation_id)
     make.make_attempt(job)
     make.make_receipt(correlation_id=order.correlation_id)
+    make.make_write(order)
     return order
 
 
@@ -71,6 +85,8 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Job: job_with_story,
     Attempt: lambda: job_with_story().call_attempts.get(),
     Heartbeat: lambda: Heartbeat.objects.create(name=f"pump-{next(serial)}", at=timezone.now()),
+    Run: make.make_run,
+    Write: make.make_write,
     Problem: lambda: Problem.objects.get(order=order_with_story()),
     User: lambda: User.objects.create_user(f"person-{next(serial)}", is_staff=True),
     Group: lambda: Group.objects.create(name=f"role-{next(serial)}"),

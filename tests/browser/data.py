@@ -1,0 +1,214 @@
+"""A believable day of two storefronts, made with the factories: for looking at pages, not for asserting on."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from stores.models import AfterShipAccount, Project, RateBudget, Store
+from tests import factories as make
+from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
+from tracking.models import Heartbeat, Order, Refusal, Tracking
+
+COURIERS = {
+    "dhl-germany": ("DHL Paket", "00340434{:012d}"),
+    "ups": ("UPS", "1Z999AA1{:010d}"),
+    "royal-mail": ("Royal Mail Tracked 24", "JD{:09d}GB"),
+    "dpd-de": ("DPD", "0127{:010d}"),
+}
+STATES = [  # status, tag, subtag, words of the newest scan, how many steps of the way
+    (ParcelStatus.PENDING, "Pending", "Pending_001", "", 0),
+    (ParcelStatus.INFO_RECEIVED, "InfoReceived", "InfoReceived_001", "The shipment data was announced.", 1),
+    (ParcelStatus.IN_TRANSIT, "InTransit", "InTransit_003", "The shipment was processed in the parcel centre.", 3),
+    (ParcelStatus.IN_TRANSIT, "InTransit", "InTransit_003", "The shipment was processed in the parcel centre.", 3),
+    (ParcelStatus.OUT_FOR_DELIVERY, "OutForDelivery", "OutForDelivery_001", "Loaded onto the delivery vehicle.", 4),
+    (ParcelStatus.DELIVERED, "Delivered", "Delivered_001", "The shipment was delivered.", 5),
+    (ParcelStatus.DELIVERED, "Delivered", "Delivered_001", "The shipment was delivered.", 5),
+    (ParcelStatus.DELIVERED, "Delivered", "Delivered_001", "The shipment was delivered.", 5),
+    (ParcelStatus.ATTEMPT_FAILED, "AttemptFail", "AttemptFail_002", "Nobody was at home; a card was left.", 4),
+    (ParcelStatus.EXCEPTION, "Exception", "Exception_004", "Held by customs: the invoice is missing.", 3),
+    (ParcelStatus.UNKNOWN, "Teleported", "", "Beamed up.", 2),
+]
+BERLIN, LONDON = ("DE", "Berlin", "10115", "de-DE"), ("GB", "London", "N1 9GU", "en-GB")
+
+
+@dataclass
+class World:
+    """What the rows of a day stand on."""
+
+    project: Project
+    accounts: list[AfterShipAccount]
+    stores: list[Store]
+
+
+def fill() -> None:
+    """Two stores, 40 orders, 90 parcels, and what goes wrong around them."""
+    random.seed(7)
+    world = connect()
+    orders = [make_order(world, number) for number in range(40)]
+    parcels = 0
+    for number, order in enumerate(orders):
+        for _ in range(min(1 + number % 4, 90 - parcels)):
+            make_parcel(world, order, parcels)
+            parcels += 1
+    go_wrong(orders)
+    people()
+
+
+def connect() -> World:
+    """A project, two accounts (one paused), stores, routes, couriers and mappings."""
+    project = make.make_project(key="demo")
+    main = make.make_account(key="main", previous_webhook_secret="before")
+    outlet = make.make_account(key="outlet", pause_seconds=120, paused_until=timezone.now() + timedelta(seconds=90))
+    names = {"de-web": {"de": "Acme Deutschland", "en": "Acme Germany"}, "uk-web": {"en": "Acme United Kingdom"}}
+    stores = [
+        make.make_store(project, key=key, name=name, languages=list(name), countries=[key[:2].upper()])
+        for key, name in names.items()
+    ]
+    for store in stores:
+        store.imported_at = timezone.now()
+        store.save()
+    brand = make.make_brand(key="acme", name="Acme")
+    make.make_route(project, main, store=stores[0], brand=brand, notify="platform", position=10)
+    make.make_route(project, main, brand=brand, position=100)
+    for slug, (carrier, _number) in COURIERS.items():
+        make.make_carrier_mapping(make.make_courier(slug), carrier=carrier)
+    make.make_courier("austrian-post", required_fields=["tracking_postal_code"])
+    make.make_carrier_mapping(make.make_courier("austrian-post"), carrier="Post", project=project, store=stores[0])
+    make.make_channel(project, key="wh-leipzig")
+    make.make_custom_type(project)
+    make.make_custom_type(project, key="erp-parcel", has_parcel_fields=False)
+    for endpoint, rate in (("POST /trackings", 20), ("GET /trackings/{id}", 5), ("PUT /trackings/{id}", 5)):
+        RateBudget.objects.create(account=main, endpoint=endpoint, per_second=rate)
+    return World(project, [main, outlet], stores)
+
+
+def make_order(world: World, number: int) -> Order:
+    place = BERLIN if number % 2 == 0 else LONDON
+    country, city, postal_code, locale = place
+    order = make.make_order(
+        world.project,
+        store=world.stores[number % 2],
+        order_number=f"{'DE' if number % 2 == 0 else 'UK'}-{20_400 + number}",
+        destination_country=country,
+        destination_city=city,
+        destination_postal_code=postal_code,
+        locale=locale,
+        ordered_at=timezone.now() - timedelta(hours=3 * (40 - number)),
+    )
+    document = {
+        "notificationType": "Message",
+        "type": "ParcelAddedToDelivery",
+        "resource": {"id": order.commercetools_id},
+    }
+    make.make_receipt(
+        document,
+        source=Source.COMMERCETOOLS,
+        endpoint="demo",
+        event="ParcelAddedToDelivery",
+        subject=order.commercetools_id,
+        outcome="the order will be read",
+        correlation_id=order.correlation_id,
+    )
+    job = make.make_job(kind=JobKind.COLLECT, subject=str(order.pk), done=1, correlation_id=order.correlation_id)
+    make.make_attempt(job, endpoint="GET /orders/{id}", method="GET", path=f"/demo/orders/{order.commercetools_id}")
+    return order
+
+
+def make_parcel(world: World, order: Order, number: int) -> None:
+    if number % 9 == 8:
+        make.make_parcel(order)
+        return
+    slug = random.choice(list(COURIERS))
+    status, tag, subtag, words, steps = random.choice(STATES)
+    carrier, pattern = COURIERS[slug]
+    newest = timezone.now() - timedelta(hours=random.randint(1, 30))
+    tracking = make.make_tracking(
+        world.accounts[0],
+        tracking_number=pattern.format(880_000 + 37 * number),
+        correlation_id=order.correlation_id,
+        requested_courier=slug,
+        courier=slug,
+        status=status,
+        tag=tag,
+        subtag=subtag,
+        last_message=words,
+        last_location="Börnicke, BB, Germany" if steps else "",
+        last_checkpoint_at=f"{newest + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}+01:00" if steps else "",
+        updated_at=newest if steps else None,
+        delivered_at=f"{newest:%Y-%m-%dT%H:%M:%S}+01:00" if status == ParcelStatus.DELIVERED else "",
+    )
+    for step in range(steps):
+        make.make_checkpoint(tracking, step=step, at=newest - timedelta(hours=7 * (steps - step - 1)), courier=slug)
+    fields = {"tb_status": status.value, "tb_tag": tag, "tb_courier": slug, "tb_tracking_id": tracking.pk}
+    make.make_parcel(order, tracking, carrier=carrier, carried=fields)
+    note_work(order, tracking, status)
+
+
+def note_work(order: Order, tracking: Tracking, status: ParcelStatus) -> None:
+    """The jobs, calls and receipts that brought a tracking to its state."""
+    code = order.correlation_id
+    push = make.make_job(kind=JobKind.PUSH, subject=tracking.pk, upstream="aftership:main", done=1, correlation_id=code)
+    make.make_attempt(
+        push,
+        endpoint="POST /trackings",
+        path="/tracking/2026-07/trackings",
+        status=201,
+        request_excerpt=f'{{"id": "{tracking.pk}", "tracking_number": "{tracking.tracking_number}"}}',
+    )
+    message = {"id": tracking.pk, "tag": tracking.tag, "customers": [{"name": "Erika Mustermann"}]}
+    body = {"event": "tracking_update", "event_id": f"e-{tracking.pk}", "msg": message}
+    make.make_receipt(
+        body, subject=tracking.pk, correlation_id=code, outcome=f"pending → {status.value}; 1 new checkpoint"
+    )
+    if status == ParcelStatus.UNKNOWN:
+        problem_of(tracking, ProblemKind.UNKNOWN_STATUS, "AfterShip says 'Teleported' (no subtag), not in our table.")
+
+
+def problem_of(tracking: Tracking, kind: ProblemKind, cause: str) -> None:
+    facts: dict[str, Any] = {"subject": f"tracking:{tracking.pk}", "tracking": tracking}
+    make.make_problem(kind=kind, cause=cause, correlation_id=tracking.correlation_id, **facts)
+
+
+def go_wrong(orders: list[Order]) -> None:
+    """What fills the first page: an unmapped carrier, dead letters, a job that backs off, a broken webhook."""
+    now = timezone.now()
+    for order in orders[3:9:2]:
+        make.make_problem(order=order)
+    make.make_problem(order=orders[30], closed_at=now, closed_reason="AfterShip has taken it.")
+    for order in orders[10:13]:
+        job = make.make_dead_letter(
+            subject=str(order.pk), correlation_id=order.correlation_id, dead_at=now - timedelta(hours=5)
+        )
+        make.make_attempt(
+            job, status=400, outcome="refused", code="InvalidField", message="The field 'tb_eta' is not defined."
+        )
+        make.make_problem(
+            kind=ProblemKind.DEAD_LETTER, subject=f"job:{job.pk}", job=job, correlation_id=order.correlation_id,
+            cause="write_back: InvalidField: The field 'tb_eta' is not defined.",
+            next_step="Mend the cause, then requeue the job.",
+        )  # fmt: skip
+    waiting = make.make_job(
+        subject=str(orders[20].pk), attempts=4, last_error_code="503", last_error="commercetools: Service unavailable",
+        next_attempt_at=now + timedelta(seconds=40), correlation_id=orders[20].correlation_id,
+    )  # fmt: skip
+    for wait in (1.2, 3.4, 8.1):
+        make.make_attempt(
+            waiting, status=503, outcome="retry", code="503", message="Service unavailable", wait_seconds=wait
+        )
+    make.make_receipt(body=b"{broken", state=ReceiptState.QUARANTINED, event="", outcome="not JSON: line 1 column 2")
+    make.make_receipt(state=ReceiptState.PENDING, outcome="", event="", processed_at=None)
+    make.make_receipt(state=ReceiptState.IGNORED, outcome="unknown event 'courier_note'", event="courier_note")
+    Refusal.objects.create(source="aftership", endpoint="main", reason="signature_wrong", day=now.date(), count=17)
+    Heartbeat.objects.create(name="pump", at=now)
+
+
+def people() -> None:
+    User.objects.create_superuser("engineer", "engineer@example.com", "engineer")
+    User.objects.create_user("agent", "agent@example.com", "agent", is_staff=True)
+    Group.objects.create(name="Support")

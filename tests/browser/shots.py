@@ -1,0 +1,131 @@
+"""Every page of the console as a picture: wide and narrow, light and dark, on a believable day, into var/shots/.
+
+    python -m tests.browser.shots [PAGE...]     all pages, or those whose names contain one of the words
+
+A scratch SQLite database is filled by ``tests.browser.data`` and served; nothing else has to run. A page whose script
+fails, that loads something from elsewhere, or that is wider than the screen ends the run with status 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import django
+
+from tests.chromium import find_chromium
+from tests.plugin import ENVIRONMENT
+from tests.shots import SHOTS, WIDTHS, administrators_session, pages, server
+
+SCHEMES = ("light", "dark")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FORMS = (
+    "stores_project",
+    "stores_aftershipaccount",
+    "stores_route",
+    "stores_carriermapping",
+    "stores_brand",
+    "auth_user",
+)
+
+
+def more_pages() -> dict[str, str]:
+    """Pages beside the lists and their newest rows: forms, and the states of a list."""
+    from django.urls import reverse
+
+    from tracking.models import Order
+
+    order = Order.objects.order_by("pk")[3]
+    return {
+        **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
+        "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
+        "order-none-found": reverse("admin:tracking_order_changelist") + "?q=no-such-order",
+        "problem-closed": reverse("admin:tracking_problem_changelist") + "?state=closed",
+        "job-dead": reverse("admin:tracking_job_changelist") + "?state=dead",
+    }
+
+
+def faults_of(page: Any, address: str) -> list[str]:
+    """Starts to note what goes wrong on a page; the list grows while the page is used."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on(
+        "request", lambda one: None if one.url.startswith((address, "data:")) else faults.append(f"loads {one.url}")
+    )
+    return faults
+
+
+def contexts(browser: Any, address: str, session: str) -> Iterator[tuple[str, int, Any]]:
+    """A logged-in window per width and colour scheme, with its name."""
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+            yield f"{width}-{scheme}", width, context
+            context.close()
+
+
+def shoot(address: str, session: str, chromium: str, found: dict[str, str]) -> list[str]:
+    """One picture per page, width and colour scheme; returns what went wrong, by picture."""
+    from playwright.sync_api import sync_playwright
+
+    faults = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        for window, width, context in contexts(browser, address, session):
+            for name, path in found.items():
+                page = context.new_page()
+                noted = faults_of(page, address)
+                page.goto(address + path, wait_until="networkidle")
+                needed = page.evaluate("document.documentElement.scrollWidth")
+                if needed > width:
+                    noted.append(f"{needed} pixels wide")
+                page.screenshot(path=SHOTS / f"{name}-{window}.png", full_page=True)
+                page.close()
+                faults += [f"{name}-{window}: {fault}" for fault in noted]
+        browser.close()
+    return faults
+
+
+def main(wanted: Iterable[str]) -> int:
+    """Takes the pictures; 1 with the reasons where there is no browser or a page is at fault."""
+    chromium = find_chromium()
+    if chromium is None:
+        print("No Chromium found: install chromium, or set CHROMIUM to its path.")
+        return 1
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tbshots") as directory:
+        os.environ |= ENVIRONMENT | {"DATABASE_URL": f"sqlite:///{directory}/shots.sqlite3"}
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        django.setup()
+        faults, number = take(chromium, list(wanted))
+    for fault in faults:
+        print(fault)
+    print(f"{number} pages in {SHOTS}, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def take(chromium: str, wanted: list[str]) -> tuple[list[str], int]:
+    """Pictures of the fresh install's first page, then of every page on a believable day."""
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+
+    from tests.browser.data import fill
+
+    call_command("migrate", verbosity=0)
+    User.objects.create_superuser("newcomer")
+    session = str(administrators_session())
+    with server() as address:
+        faults = [] if wanted else shoot(address, session, chromium, {"home-fresh": "/admin/"})
+        fill()
+        found = pages() | more_pages()
+        found = {name: path for name, path in found.items() if not wanted or any(word in name for word in wanted)}
+        return faults + shoot(address, session, chromium, found), len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""Secrets are written and never read; new ones are used at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from stores.models import AfterShipAccount, Project
+from tests import factories as make
+from tests.tracking.admin.test_pages import address
+from tracking.enums import JobKind
+from tracking.models import Job
+from tracking.webhooks import authentication
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+NO_BUDGETS = {"budgets-TOTAL_FORMS": "0", "budgets-INITIAL_FORMS": "0"}
+
+
+@pytest.fixture
+def account() -> AfterShipAccount:
+    return make.make_account(
+        key="main", api_key="asat_top_secret", webhook_secret="hook-now", previous_webhook_secret="hook-before"
+    )
+
+
+def account_form(**changes: str) -> dict[str, str]:
+    """What the browser sends for an account when nothing is typed into its secrets."""
+    form = {"is_active": "on", "api_url": "https://api.aftership.com", "_save": "Save"}
+    return form | {"api_key": "", "webhook_secret": "", "previous_webhook_secret": ""} | NO_BUDGETS | changes
+
+
+def project_form(**changes: str) -> dict[str, str]:
+    form = {
+        "is_active": "on", "api_url": "https://api.example.com", "auth_url": "https://auth.example.com",
+        "client_id": "ct-client", "client_secret": "", "inbound_type": "bearer", "inbound_secret": "",
+        "shipment_state": "forward", "_save": "Save",
+    }  # fmt: skip
+    return form | changes
+
+
+def secrets_of(account: AfterShipAccount) -> tuple[str, str, str]:
+    account.refresh_from_db()
+    return account.api_key, account.webhook_secret, account.previous_webhook_secret
+
+
+def test_page_says_that_secrets_are_set_and_shows_none(account: AfterShipAccount, admin_client: Client) -> None:
+    page = admin_client.get(address(AfterShipAccount, "change", account.pk)).content.decode()
+    assert page.count("Set. Leave empty to keep it.") == 3
+    for secret in ("asat_top_secret", "hook-now", "hook-before", "enc1:"):
+        assert secret not in page
+
+
+def test_page_with_an_error_shows_no_secret_either(account: AfterShipAccount, admin_client: Client) -> None:
+    form = account_form(api_url="not an address", api_key="just-typed-in")
+    response = admin_client.post(address(AfterShipAccount, "change", account.pk), form)
+    page = response.content.decode()
+    assert "Enter a valid URL" in page
+    for secret in ("asat_top_secret", "just-typed-in", "hook-now"):
+        assert secret not in page
+
+
+def test_list_shows_no_secret(account: AfterShipAccount, admin_client: Client) -> None:
+    make.make_project(client_secret="ct-top-secret")
+    pages = admin_client.get(address(AfterShipAccount, "changelist")).content.decode()
+    pages += admin_client.get(address(Project, "changelist")).content.decode()
+    assert "2 secrets" in pages
+    assert "asat_top_secret" not in pages
+    assert "ct-top-secret" not in pages
+
+
+def test_empty_inputs_keep_what_is_set(account: AfterShipAccount, admin_client: Client) -> None:
+    response = admin_client.post(address(AfterShipAccount, "change", account.pk), account_form())
+    assert response.status_code == 302
+    assert secrets_of(account) == ("asat_top_secret", "hook-now", "hook-before")
+    assert "No fields changed" in str(LogEntry.objects.get())
+
+
+def test_typed_secret_replaces_and_the_history_tells_only_its_name(
+    account: AfterShipAccount, admin_client: Client
+) -> None:
+    form = account_form(webhook_secret="hook-next", previous_webhook_secret="hook-now")
+    admin_client.post(address(AfterShipAccount, "change", account.pk), form)
+    assert secrets_of(account) == ("asat_top_secret", "hook-next", "hook-now")
+    entry = LogEntry.objects.get()
+    assert "Webhook secret" in entry.get_change_message()
+    assert "hook-" not in entry.change_message
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT webhook_secret FROM stores_aftershipaccount")
+        assert cursor.fetchone()[0].startswith("enc1:")
+
+
+def test_optional_secret_can_be_removed(account: AfterShipAccount, admin_client: Client) -> None:
+    form = account_form(**{"previous_webhook_secret-remove": "on"})
+    admin_client.post(address(AfterShipAccount, "change", account.pk), form)
+    assert secrets_of(account) == ("asat_top_secret", "hook-now", "")
+
+
+def test_needed_secret_cannot_be_removed(account: AfterShipAccount, admin_client: Client) -> None:
+    form = account_form(**{"api_key-remove": "on"})
+    admin_client.post(address(AfterShipAccount, "change", account.pk), form)
+    assert secrets_of(account)[0] == "asat_top_secret"
+
+
+def test_new_account_needs_its_key(admin_client: Client) -> None:
+    form = account_form(key="fresh")
+    response = admin_client.post(address(AfterShipAccount, "add"), form)
+    assert response.context["adminform"].errors.keys() == {"api_key"}
+    assert not AfterShipAccount.objects.exists()
+
+
+def test_new_account_is_asked_for_its_couriers(admin_client: Client) -> None:
+    assert (
+        admin_client.post(address(AfterShipAccount, "add"), account_form(key="fresh", api_key="k")).status_code == 302
+    )
+    assert AfterShipAccount.objects.get().api_key == "k"
+    assert Job.objects.get().kind == JobKind.IMPORT_COURIERS
+
+
+def test_key_stays_once_it_is_in_the_webhook_address(account: AfterShipAccount, admin_client: Client) -> None:
+    admin_client.post(address(AfterShipAccount, "change", account.pk), account_form(key="other"))
+    account.refresh_from_db()
+    assert account.key == "main"
+    page = admin_client.get(address(AfterShipAccount, "change", account.pk)).content.decode()
+    assert "http://localhost:8000/webhooks/aftership/main/" in page
+
+
+@pytest.mark.parametrize("changes", [{"webhook_secret": "hook-next"}, {"is_active": ""}])
+def test_changed_endpoint_is_noticed_at_once(
+    changes: dict[str, str],
+    account: AfterShipAccount,
+    admin_client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(authentication, "forget", lambda: calls.append(1))
+    with django_capture_on_commit_callbacks(execute=True):
+        admin_client.post(address(AfterShipAccount, "change", account.pk), account_form(**changes))
+    assert calls == [1]
+
+
+def test_new_credentials_end_the_wait_and_drop_the_token(admin_client: Client) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    project = make.make_project(
+        client_id="ct-client", access_token="old-token", access_token_expires_at=later, paused_until=later,
+        pause_seconds=900, api_url="https://api.example.com", auth_url="https://auth.example.com",
+    )  # fmt: skip
+    url = address(Project, "change", project.pk)
+    admin_client.post(url, project_form(shipment_state="full"))
+    project.refresh_from_db()
+    assert (project.shipment_state, project.access_token, project.paused_until) == ("full", "old-token", later)
+    admin_client.post(url, project_form(client_secret="new-secret"))
+    project.refresh_from_db()
+    assert (project.client_secret, project.access_token, project.access_token_expires_at) == ("new-secret", "", None)
+    assert project.paused_until <= timezone.now()
+    assert project.pause_seconds == 900  # lifted by the first call that works, which closes the problem
+
+
+def test_saving_a_form_does_not_undo_what_a_worker_wrote_meanwhile(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make.make_project()
+    full_clean = Project.full_clean
+
+    def worker_comes_between(self: Project, *args: Any, **kwargs: Any) -> None:
+        Project.objects.filter(pk=project.pk).update(access_token="fresh", pause_seconds=30)
+        full_clean(self, *args, **kwargs)
+
+    monkeypatch.setattr(Project, "full_clean", worker_comes_between)
+    admin_client.post(
+        address(Project, "change", project.pk),
+        project_form(
+            shipment_state="off", client_id=project.client_id, api_url=project.api_url, auth_url=project.auth_url
+        ),
+    )
+    project.refresh_from_db()
+    assert (project.shipment_state, project.access_token, project.pause_seconds) == ("off", "fresh", 30)
+
+
+def test_rate_can_be_changed_but_no_endpoint_invented(account: AfterShipAccount, admin_client: Client) -> None:
+    budget = account.budgets.create(endpoint="POST /trackings", per_second=20)
+    rows = {
+        "budgets-TOTAL_FORMS": "2", "budgets-INITIAL_FORMS": "1", "budgets-0-id": str(budget.pk),
+        "budgets-0-account": str(account.pk), "budgets-0-per_second": "7.5", "budgets-1-endpoint": "GET /nothing",
+        "budgets-1-per_second": "1", "budgets-1-account": str(account.pk),
+    }  # fmt: skip
+    admin_client.post(address(AfterShipAccount, "change", account.pk), account_form() | rows)
+    assert list(account.budgets.values_list("endpoint", "per_second")) == [("POST /trackings", 7.5)]
