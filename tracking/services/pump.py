@@ -88,7 +88,8 @@ def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
     """Work until nothing is due, following jobs included; the debounce counts as over, a back-off does not."""
     total, runner = Pumped(), Runner()
     while True:
-        receipts, started = drain_receipts(), runner.start_due(ignore_debounce=True)
+        receipts = drain_receipts()
+        started = 0 if receipts else runner.start_due(ignore_debounce=True)  # all that is known first, then one write
         total.receipts += receipts
         total.jobs += started
         if report and (receipts or started):
