@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from tests.benchmarks.progress import heading, note
+from tests.benchmarks.progress import heading, note, quiet
 from tests.postgres import Postgres
 
 ENVIRONMENT = {
@@ -48,6 +48,7 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
     import django
 
     django.setup()
+    quiet()
     from django.core.management import call_command
 
     from tests.benchmarks import drain, ingest, write_back
@@ -56,9 +57,9 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
     note("the database is ready")
     rounds = 2 if quick else 5
     runs: dict[str, Callable[[], list[str]]] = {
-        "ingest": lambda: ingest.run(rounds=rounds, count=1_000 if quick else 4_000),
+        "ingest": lambda: ingest.run(rounds=rounds, count=1_000 if quick else 3_000),
         "drain": lambda: drain.run(rounds=2 if quick else 3, count=1_500 if quick else 5_000),
-        "write_back": lambda: write_back.run(rounds=1 if quick else 3, orders=10 if quick else 40),
+        "write_back": lambda: write_back.run(rounds=1 if quick else 2, orders=10 if quick else 25),
     }
     return [line for part in PARTS if part in parts for line in runs[part]()]
 

@@ -5,17 +5,18 @@ python -m tests.benchmarks.drain_worker
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 import django
 
+from tests.benchmarks.progress import quiet
+
 
 def main() -> None:
-    """Needs DJANGO_SETTINGS_MODULE and DATABASE_URL. Log lines are made and thrown away."""
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 for as long as the process lives
+    """Needs DJANGO_SETTINGS_MODULE and DATABASE_URL."""
     django.setup()
+    quiet()
     from django.db import connection
     from django.utils import timezone
 
