@@ -253,7 +253,7 @@ def test_a_webhook_costs_two_queries_while_its_endpoint_is_remembered(account: A
         assert signed(WEBHOOK).status_code == 200
     assert [" ".join(query["sql"].split()[:3]) for query in queries] == [
         "INSERT INTO tracking_receipt",
-        "SELECT 1 AS",  # is a worker woken already?
+        "SELECT 1 FROM",  # is a worker woken already?
     ]
 
 
