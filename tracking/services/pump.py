@@ -23,6 +23,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from config.correlation import bound
+from config.redaction import redact_text
 from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, UpstreamError
 from tracking.clients.http import Call, observed
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
@@ -163,10 +164,15 @@ def drain_one(pk: int) -> int:
         Receipt.objects.filter(pk=pk, state=ReceiptState.PENDING).update(
             attempts=F("attempts") + 1,
             next_attempt_at=timezone.now() + timedelta(seconds=jobs.backoff_seconds(receipt.attempts + 1)),
-            outcome=f"{type(error).__name__}: {error}"[:500],
+            outcome=in_words(error)[:500],
             state=ReceiptState.QUARANTINED if is_over else ReceiptState.PENDING,
         )
         return 1
+
+
+def in_words(error: Exception) -> str:
+    """An error of our own in one line: in the next ones a database shows the whole row, and with it a person."""
+    return redact_text(f"{type(error).__name__}: {error}".partition("\n")[0])
 
 
 # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -244,7 +250,7 @@ def run_job(job: Job) -> None:
             give_up(job, "unreadable", f"The upstream's answer cannot be read: {error}")
         except Exception as error:
             logger.exception("a job failed for a reason of our own", kind=job.kind, subject=job.subject)
-            retry_or_bury(job, "internal", f"{type(error).__name__}: {error}", None, ledger)
+            retry_or_bury(job, "internal", in_words(error), None, ledger)
         else:
             jobs.finish(job)
             if ledger.last:
