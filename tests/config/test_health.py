@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from config import health
+from tests import factories as make
 from tracking.enums import JobKind, ReceiptState, Source
 from tracking.models import Heartbeat, Job, Receipt
+from tracking.services import backlog
 
 pytestmark = pytest.mark.django_db
 
@@ -120,11 +122,87 @@ def test_finished_dead_and_backing_off_work_is_not_waiting(client: Client, beati
     assert body["parts"]["receipts"]["oldest_seconds"] is body["parts"]["jobs"]["oldest_seconds"] is None
 
 
+def test_work_of_a_paused_connection_is_held_back_and_nobodys_fault(client: Client, beating_worker: Heartbeat) -> None:
+    make.make_project(key="demo", pause_seconds=900, paused_until=ago(-800))
+    make_job(9000)
+    make_job(10, upstream="aftership:main")
+    status, body = readyz(client)
+    assert (status, body["parts"]["connections"]) == (200, {"ok": True, "paused": 1})
+    jobs = body["parts"]["jobs"]
+    assert (jobs["waiting"], jobs["held_back"]) == (1, 1)
+    assert jobs["oldest_seconds"] == pytest.approx(10, abs=3)
+
+
+def test_what_waits_for_a_person_is_told_and_does_not_make_it_unready(
+    client: Client, beating_worker: Heartbeat
+) -> None:
+    make_job(9001, dead_at=ago(3600))
+    make_receipt(7200, state=ReceiptState.QUARANTINED)
+    status, body = readyz(client)
+    assert (status, body["failing"]) == (200, [])
+    assert body["parts"]["dead_letters"] == {"ok": True, "number": 1, "oldest_seconds": pytest.approx(3600, abs=3)}
+    assert body["parts"]["quarantined"] == {"ok": True, "number": 1, "oldest_seconds": pytest.approx(7200, abs=3)}
+
+
+def test_nothing_waits_and_nothing_will_take_long(client: Client, beating_worker: Heartbeat) -> None:
+    parts = readyz(client)[1]["parts"]
+    assert parts["receipts"] == {"ok": True, "oldest_seconds": None, "waiting": 0, "drained_in_seconds": 0}
+    assert parts["jobs"] == {
+        "ok": True,
+        "oldest_seconds": None,
+        "waiting": 0,
+        "drained_in_seconds": 0,
+        "held_back": 0,
+    }
+
+
+def test_how_long_it_takes_is_unknown_while_nothing_moves(client: Client, beating_worker: Heartbeat) -> None:
+    make_receipt(20)
+    make_receipt(9000, state=ReceiptState.DONE, processed_at=ago(backlog.WINDOW.total_seconds() + 5))
+    make_job(20)
+    make.make_attempt(make_job(9001, done=1), outcome="retry")
+    parts = readyz(client)[1]["parts"]
+    assert (parts["receipts"]["drained_in_seconds"], parts["jobs"]["drained_in_seconds"]) == (None, None)
+
+
+def test_how_long_it_takes_follows_the_pace_of_the_last_minutes(client: Client, beating_worker: Heartbeat) -> None:
+    for second in range(6):
+        make_receipt(20 + second)
+        make_job(20 + second)
+    for second in range(3):
+        make_receipt(9000 + second, state=ReceiptState.DONE, processed_at=ago(30))
+    job = make_job(9000, done=1)
+    make.make_attempt(job)
+    make.make_attempt(job)
+    parts = readyz(client)[1]["parts"]
+    window = backlog.WINDOW.total_seconds()
+    assert parts["receipts"]["drained_in_seconds"] == 6 / 3 * window
+    assert parts["jobs"]["drained_in_seconds"] == 6 / 1 * window
+
+
+def test_clocks_that_agree(client: Client, beating_worker: Heartbeat) -> None:
+    clock = readyz(client)[1]["parts"]["clock"]
+    assert clock["ok"]
+    assert clock["skew_seconds"] == pytest.approx(0, abs=1)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no clock but ours")
+def test_database_with_another_clock_makes_leases_unsafe(
+    client: Client, beating_worker: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now
+    monkeypatch.setattr(backlog.timezone, "now", lambda: now() - timedelta(seconds=30))
+    assert backlog.clock_skew_seconds() == pytest.approx(30, abs=1)
+    Heartbeat.objects.update(at=timezone.now())
+    status, body = readyz(client)
+    assert (status, body["failing"]) == (503, ["clock"])
+
+
 @pytest.mark.sqlite
-def test_ready_costs_four_queries(
+def test_ready_costs_a_dozen_queries(
     client: Client, beating_worker: Heartbeat, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(13):
         status, body = readyz(client)
     assert (status, body["status"]) == (200, "ready")
 
