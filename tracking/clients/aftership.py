@@ -78,6 +78,16 @@ class AfterShipClient:
                 raise unreadable(UPSTREAM, "A page of trackings has a next page but no way to it.")
             params["cursor"] = cursor
 
+    def count_trackings(self, **filters: Any) -> int:
+        """How many trackings match: AfterShip's own total. One call, whatever the number."""
+        params = {"limit": 1, **{name: _filter(value) for name, value in filters.items()}}
+        data = self._call("GET", "/trackings", endpoint="GET /trackings", params=params)
+        pagination = data.get("pagination")
+        total = pagination.get("total") if isinstance(pagination, dict) else None
+        if not isinstance(total, int):
+            raise unreadable(UPSTREAM, "A page of trackings does not say how many there are.")
+        return total
+
     def update_tracking(self, tracking_id: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Change the named fields, leave the others; returns the tracking."""
         return self._call("PUT", _tracking_path(tracking_id), endpoint="PUT /trackings/{id}", json=fields)

@@ -9,6 +9,7 @@ Any number of pumps may run at once, on any number of hosts: rows are claimed wi
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,19 +23,20 @@ from django.db import InterfaceError, OperationalError, close_old_connections, t
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from config.correlation import bound
 from config.redaction import redact_text
 from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, UpstreamError
-from tracking.clients.http import Call, observed
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
-from tracking.models import Attempt, Heartbeat, Job, Receipt
+from tracking.models import Heartbeat, Job, Receipt
 from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
 from tracking.services.apply_update import apply_receipts
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.couriers import import_couriers
+from tracking.services.ledger import Ledger, recorded
+from tracking.services.poll import poll_account
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.push import push_tracking, retire_tracking
+from tracking.services.reconcile import reconcile_orders, reconcile_trackings
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
 from tracking.services.write_back import write_order
@@ -46,6 +48,7 @@ RECEIPT_MOST_ATTEMPTS = 10
 LINGER_SECONDS = 5.0  # work that falls due this soon is waited for rather than left to the next kick
 IDLE_SLEEP_SECONDS = 0.1
 HEARTBEAT = "pump"
+OWN_HEARTBEAT = "TRACKBRIDGE_HEARTBEAT"  # environment variable: the row that this cluster's watchdog looks at
 
 NO_ANSWER = {"unreachable", "timeout", "dropped"}
 HANDLERS: dict[str, Callable[[str], object]] = {
@@ -54,6 +57,9 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.RETIRE: retire_tracking,
     JobKind.WRITE_BACK: lambda subject: write_order(int(subject)),
     JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),
+    JobKind.POLL: lambda subject: poll_account(int(subject)),
+    JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
+    JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),
 }
 
 
@@ -102,8 +108,9 @@ def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
 
 
 def beat() -> None:
-    """Show life."""
-    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now()})
+    """Show life, and to the watchdog over this process in particular: it must not take the others' life for ours."""
+    for name in [HEARTBEAT, *filter(None, [os.environ.get(OWN_HEARTBEAT)])]:
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 
 def is_due_soon() -> bool:
@@ -237,8 +244,7 @@ def run_in_thread(job: Job) -> None:
 
 def run_job(job: Job) -> None:
     """Run one claimed job and record its end. Never raises for what went wrong upstream."""
-    ledger = Ledger(job)
-    with bound(job.correlation_id), observed(ledger.record, job.correlation_id, settings.JOB_DEADLINE_SECONDS):
+    with recorded(job.upstream, job.correlation_id, settings.JOB_DEADLINE_SECONDS, job) as ledger:
         if job.attempts > settings.JOB_MAX_ATTEMPTS:
             give_up(job, "crash", f"It never came to an end (tried {job.attempts - 1} times)")
             return
@@ -257,37 +263,6 @@ def run_job(job: Job) -> None:
                 connections.resume(job.upstream)
             if job.last_error_code:
                 close_problems([ProblemKind.DEAD_LETTER], job, "It worked.")
-
-
-class Ledger:
-    """Keeps each upstream call of a job as an Attempt, the moment it is over."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.last: Attempt | None = None
-
-    def record(self, call: Call) -> None:
-        self.last = Attempt.objects.create(
-            job=self.job,
-            upstream=self.job.upstream,
-            correlation_id=self.job.correlation_id,
-            endpoint=call.endpoint[:80],
-            method=call.method,
-            path=call.path[:1000],
-            status=call.status,
-            outcome=call.outcome,
-            code=call.code[:80],
-            message=call.message[:1000],
-            request_excerpt=call.request_excerpt,
-            response_excerpt=call.response_excerpt,
-            started_at=call.started_at,
-            duration_ms=call.duration_ms,
-        )
-
-    def waits(self, seconds: float) -> None:
-        """Note on the last call how long its job waits now."""
-        if self.last:
-            Attempt.objects.filter(pk=self.last.pk).update(wait_seconds=round(seconds, 3))
 
 
 def failed(job: Job, error: UpstreamError, ledger: Ledger) -> None:

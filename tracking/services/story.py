@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import structlog
 
 logger = structlog.get_logger("trackbridge.story")
+_is_muted: ContextVar[bool] = ContextVar("story_is_muted", default=False)
+
+
+@contextmanager
+def muted(*, is_muted: bool) -> Iterator[None]:
+    """Inside, nothing is told: what a dry run does is undone, and never happened."""
+    reset = _is_muted.set(is_muted)
+    try:
+        yield
+    finally:
+        _is_muted.reset(reset)
 
 
 def tell(step: str, **facts: object) -> None:
@@ -12,6 +27,8 @@ def tell(step: str, **facts: object) -> None:
 
     Of a tracking number only the end is told: with the whole of it, carriers show where somebody lives.
     """
+    if _is_muted.get():
+        return
     if number := facts.get("number"):
         facts["number"] = ending(str(number))
     logger.info(step, **{name: fact for name, fact in facts.items() if fact not in ("", None)})
