@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Failure, Schedule
@@ -63,8 +63,13 @@ def run_sweep() -> None:
     pump(settings.PUMP_SECONDS)
 
 
+@transaction.atomic
 def ensure_schedules() -> None:
-    """The sweep's schedule. Safe to repeat."""
+    """The sweep's schedule, once: safe to repeat and to race, for django-q2 itself would take two of one name."""
+    Heartbeat.objects.get_or_create(name=HEARTBEAT)
+    Heartbeat.objects.select_for_update().get(name=HEARTBEAT)  # clusters that start at the same moment wait here
+    twins = Schedule.objects.filter(name="trackbridge sweep").order_by("pk").values_list("pk", flat=True)
+    Schedule.objects.filter(pk__in=list(twins[1:])).delete()
     Schedule.objects.update_or_create(
         name="trackbridge sweep",
         defaults={"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},

@@ -4,32 +4,39 @@ The cluster hangs for ever when one of its workers is killed while it holds the 
 process group of its own, and its pulse is watched: every pump run writes a heartbeat, and a pump is
 kicked every few seconds. No heartbeat for too long: the whole group is killed and started again. Nothing is lost by
 that, because the queue holds hints only.
+
+Clusters share one queue, so each has a heartbeat of its own: the others' life would hide that this one hangs. One that
+was silent for a while is kicked each second, whatever is queued: among several idle clusters, chance decides who wakes.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.utils import timezone
 
 from tracking.models import Heartbeat
-from tracking.services.pump import HEARTBEAT
+from tracking.services.pump import HEARTBEAT, OWN_HEARTBEAT
 from tracking.tasks import ensure_schedules, forget_kick, kick
 
 logger = structlog.get_logger("trackbridge.worker")
 
-KICK_SECONDS = 5.0
+KICK_SECONDS, URGENT_KICK_SECONDS = 5.0, 1.0
 STALE_SECONDS = 45.0  # above a pump's longest stretch between two beats: one job's deadline
 STOP_SECONDS = 15.0
+FORGOTTEN_AFTER = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -49,8 +56,8 @@ class Command(BaseCommand):
         cluster.start()
         try:
             while not self.is_stopping:
-                cluster.watch()
-                self.sleep(KICK_SECONDS)
+                is_silent = cluster.watch()
+                self.sleep(URGENT_KICK_SECONDS if is_silent else KICK_SECONDS)
         finally:
             cluster.end()
 
@@ -68,33 +75,42 @@ class Cluster:
 
     def __init__(self, stale_seconds: float) -> None:
         self.stale_seconds = stale_seconds
+        self.heartbeat = f"{HEARTBEAT} of {socket.gethostname()[:20]}:{os.getpid()}"
 
     def start(self) -> None:
         self.started_at = timezone.now()
         forget_kick()
-        self.process = subprocess.Popen([sys.executable, sys.argv[0], "qcluster"], start_new_session=True)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, sys.argv[0], "qcluster"],
+            start_new_session=True,
+            env=os.environ | {OWN_HEARTBEAT: self.heartbeat},
+        )
         logger.info("workers started", pid=self.process.pid)
 
-    def watch(self) -> None:
-        """Kick a pump; restart the cluster if it died, or has shown no life for too long."""
-        if self.process.poll() is not None:
-            logger.error("workers died and are started again", status=self.process.returncode)
-            self.restart()
-            return
+    def watch(self) -> bool:
+        """Kick a pump; restart the cluster if it died, or has shown no life for too long. Whether it is silent now."""
         try:
-            kick()
+            if self.process.poll() is not None:
+                logger.error("workers died and are started again", status=self.process.returncode)
+                self.restart()
+                return False
             silent = self.silent_seconds()
+            is_silent = silent > 2 * KICK_SECONDS
+            if is_silent:
+                forget_kick()  # it may have died with whoever took it
+            kick()
         except DatabaseError:
             logger.exception("the database does not answer; workers are left alone")
             connection.close()
-            return
+            return False
         if silent > self.stale_seconds:
             logger.error("workers hang and are started again", silent_seconds=round(silent))
             self.restart()
+        return is_silent
 
     def silent_seconds(self) -> float:
         """How long ago a pump last showed life; a cluster that has just started is given time."""
-        beat = Heartbeat.objects.filter(name=HEARTBEAT).values_list("at", flat=True).first()
+        beat = Heartbeat.objects.filter(name=self.heartbeat).values_list("at", flat=True).first()
         newest = max(beat or self.started_at, self.started_at)
         return (timezone.now() - newest).total_seconds()
 
@@ -110,7 +126,16 @@ class Cluster:
         except subprocess.TimeoutExpired:
             logger.warning("workers did not end in time and are killed")
         self.kill()
+        self.forget_heartbeats()
         logger.info("workers ended")
+
+    def forget_heartbeats(self) -> None:
+        """Of this cluster, and of those whose watchdog was killed long ago."""
+        old = Q(name=self.heartbeat) | Q(at__lt=timezone.now() - FORGOTTEN_AFTER)
+        try:
+            Heartbeat.objects.filter(old, name__startswith=f"{HEARTBEAT} of ").delete()
+        except DatabaseError:
+            logger.exception("the heartbeat is left behind: the database does not answer")
 
     def kill(self) -> None:
         try:
