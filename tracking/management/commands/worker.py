@@ -23,7 +23,8 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -99,14 +100,14 @@ class Cluster:
             if is_silent:
                 forget_kick()  # it may have died with whoever took it
             kick()
-        except DatabaseError:
+            if silent > self.stale_seconds:
+                logger.error("workers hang and are started again", silent_seconds=round(silent))
+                self.restart()
+            return is_silent
+        except AnyDatabaseError:
             logger.exception("the database does not answer; workers are left alone")
             connection.close()
             return False
-        if silent > self.stale_seconds:
-            logger.error("workers hang and are started again", silent_seconds=round(silent))
-            self.restart()
-        return is_silent
 
     def silent_seconds(self) -> float:
         """How long ago a pump last showed life; a cluster that has just started is given time."""
@@ -134,7 +135,7 @@ class Cluster:
         old = Q(name=self.heartbeat) | Q(at__lt=timezone.now() - FORGOTTEN_AFTER)
         try:
             Heartbeat.objects.filter(old, name__startswith=f"{HEARTBEAT} of ").delete()
-        except DatabaseError:
+        except AnyDatabaseError:
             logger.exception("the heartbeat is left behind: the database does not answer")
 
     def kill(self) -> None:
