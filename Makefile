@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 
-.PHONY: help demo test lint bench shots clean
+.PHONY: help demo test lint bench storm shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test    the whole suite: on a PostgreSQL of its own, then a smaller leg on SQLite"
 	@echo "make lint    style, types, missing migrations"
 	@echo "make bench   measure ingest, drain and calls per change"
+	@echo "make storm   kill everything under load for a quarter of an hour, and judge; STORM='--webhooks 1000000' for longer"
 	@echo "make shots   screenshots of every page into var/shots"
 	@echo "make clean   remove what the targets above made; .env and db.sqlite3 stay"
 
@@ -53,6 +54,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(PY) -m tests.benchmarks
+
+storm: $(INSTALLED)
+	@$(PY) -m tests.storm $(STORM)
 
 shots: $(INSTALLED)
 	@$(PY) -m tests.shots
