@@ -39,6 +39,13 @@ BLUE = {
     "900": "oklch(37.9% .146 265.522)",
     "950": "oklch(28.2% .091 267.935)",
 }
+
+
+def page(title: Any, name: str, icon: str, permission: str) -> dict[str, Any]:
+    """One entry, leading to a page that is no list."""
+    return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": may_view(permission)}
+
+
 OPEN_PROBLEMS = {"badge": "tracking.admin.dashboard.open_problems_badge"}
 SIDEBAR: list[dict[str, Any]] = [
     {
@@ -48,6 +55,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Parcels"), "tracking", "parcel", "package_2"),
             entry(_("Trackings"), "tracking", "tracking", "local_shipping"),
             entry(_("Problems"), "tracking", "problem", "report") | OPEN_PROBLEMS,
+            page(_("Stories"), "story", "timeline", "tracking.view_order"),
         ],
     },
     {
@@ -56,6 +64,7 @@ SIDEBAR: list[dict[str, Any]] = [
         "items": [
             entry(_("Receipts"), "tracking", "receipt", "inbox"),
             entry(_("Jobs"), "tracking", "job", "schedule"),
+            page(_("Dead letters"), "dead-letters", "move_to_inbox", "tracking.view_job"),
             entry(_("Calls"), "tracking", "attempt", "history"),
             entry(_("Writes"), "tracking", "write", "edit_note"),
             entry(_("Runs"), "tracking", "run", "sync"),

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", include("tracking.admin.urls")),
     path("admin/", admin.site.urls),
     path("webhooks/", include("tracking.webhooks.urls")),
     path("api/v1/", include("tracking.api.urls")),

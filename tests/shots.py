@@ -27,7 +27,7 @@ START_SECONDS = 30
 
 
 def pages() -> dict[str, str]:
-    """Name to path: home, API docs, each list of the sidebar, and the newest row of each list."""
+    """Name to path: home, API docs, each page and list of the sidebar, and the newest row of each list."""
     from django.apps import apps
     from django.urls import reverse
 
@@ -35,8 +35,11 @@ def pages() -> dict[str, str]:
 
     found = {"home": "/admin/", "docs": "/api/docs/"}
     for item in (item for group in SIDEBAR for item in group["items"]):
-        _, app, model = str(item["link"]).strip("/").split("/")
-        found[model] = str(item["link"])
+        _, *parts = str(item["link"]).strip("/").split("/")
+        found[parts[-1]] = str(item["link"])
+        if len(parts) < 2:
+            continue
+        app, model = parts
         row = apps.get_model(app, model)._default_manager.order_by("-pk").first()
         if row is not None:
             found[f"{model}-row"] = reverse(f"admin:{app}_{model}_change", args=[row.pk])

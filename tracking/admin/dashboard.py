@@ -12,18 +12,23 @@ from typing import Any
 
 from django.db.models import Count, F, Min, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stores.models import AfterShipAccount, Project, Route
-from tracking.admin.display import BAD, DOUBTFUL, MOVING, STATUS_TONES, WAITING, age, list_of, page_of
+from tracking.admin.display import BAD, DOUBTFUL, MOVING, STATUS_TONES, WAITING, age, length, list_of, page_of
 from tracking.enums import ParcelStatus, ProblemKind, ReceiptState
 from tracking.models import Heartbeat, Job, Order, Parcel, Problem, Receipt, Tracking
+from tracking.services import backlog
+from tracking.services.connections import closed_upstreams
 
 QUARANTINE_WINDOW = timedelta(days=7)  # receipts have an index by time, none by this state
 STALE_HEARTBEAT = timedelta(minutes=3)  # the sweep runs each minute
+MOST_SKEW_SECONDS = 2
 MOST_COUNTED = 1_000
 
 
@@ -48,6 +53,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     trouble = [
         *seen("stores.view_project", paused_connections),
         *seen("tracking.view_heartbeat", silent_workers),
+        *seen("tracking.view_heartbeat", skewed_clock),
         *seen("tracking.view_problem", open_problems),
         *seen("tracking.view_job", dead_letters),
         *seen("tracking.view_receipt", quarantined),
@@ -86,7 +92,7 @@ def open_problems() -> list[Tile]:
 def dead_letters() -> list[Tile]:
     found = Job.objects.filter(dead_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("dead_at"))
     words = ngettext("dead letter", "dead letters", found["n"])
-    tile = Tile(found["n"], words, list_of(Job, state="dead"), BAD, oldest(found["oldest"]))
+    tile = Tile(found["n"], words, reverse("dead-letters"), BAD, oldest(found["oldest"]))
     return [tile] if found["n"] else []
 
 
@@ -121,6 +127,15 @@ def silent_workers() -> list[Tile]:
     return [Tile(age(last) if last else _("Never"), _("a worker was last seen"), list_of(Heartbeat), BAD, note)]
 
 
+def skewed_clock() -> list[Tile]:
+    """A tile if the database's clock is not ours: leases of several hosts would overlap."""
+    skew = backlog.clock_skew_seconds()
+    if abs(skew) <= MOST_SKEW_SECONDS:
+        return []
+    words = _("the database's clock is ahead of ours") if skew > 0 else _("the database's clock is behind ours")
+    return [Tile(length(abs(skew)), words, list_of(Heartbeat), BAD, _("set both by NTP"))]
+
+
 def trackings_by_status() -> list[Tile]:
     """Live trackings, in the order in which a parcel travels."""
     found = Tracking.objects.filter(retired_at=None).values_list("status").annotate(n=Count("pk"))
@@ -149,9 +164,10 @@ def waiting_parcels() -> list[Tile]:
 
 
 def waiting_receipts() -> list[Tile]:
-    row = Receipt.objects.filter(state=ReceiptState.PENDING).aggregate(n=Count("pk"), oldest=Min("received_at"))
-    words = ngettext("receipt waits to be taken in", "receipts wait to be taken in", row["n"])
-    return [Tile(row["n"], words, list_of(Receipt, state__exact="pending"), MOVING, oldest(row["oldest"]))]
+    found = backlog.receipts()
+    words = ngettext("receipt waits to be taken in", "receipts wait to be taken in", found.waiting)
+    note = also(oldest(found.oldest_at), left(found))
+    return [Tile(found.waiting, words, list_of(Receipt, state__exact="pending"), MOVING, note)]
 
 
 def waiting_jobs() -> list[Tile]:
@@ -159,7 +175,8 @@ def waiting_jobs() -> list[Tile]:
         n=Count("pk"), oldest=Min("due_since"), failed=Count("pk", filter=Q(attempts__gt=0) & ~Q(last_error_code=""))
     )
     words = ngettext("job waits or runs", "jobs wait or run", row["n"] - row["failed"])
-    tiles = [Tile(row["n"] - row["failed"], words, list_of(Job, state="waiting"), MOVING)]
+    note = left(backlog.jobs(closed_upstreams())) if row["n"] else ""
+    tiles = [Tile(row["n"] - row["failed"], words, list_of(Job, state="waiting"), MOVING, note)]
     if row["failed"]:
         words = ngettext("job backs off", "jobs back off", row["failed"])
         tiles.append(Tile(row["failed"], words, list_of(Job, state="backing_off"), DOUBTFUL, oldest(row["oldest"])))
@@ -179,6 +196,21 @@ def first_steps() -> list[tuple[str, str]]:
 def oldest(at: datetime | None) -> SafeString | str:
     """``oldest 3 h ago``; nothing where there is none."""
     return SafeString(_("oldest %(age)s") % {"age": age(at)}) if at else ""
+
+
+def left(waiting: backlog.Backlog) -> str:
+    """How long what waits will take at the pace of the last minutes; nothing where nothing waits."""
+    if not waiting.waiting:
+        return ""
+    seconds = waiting.drained_in_seconds
+    if seconds is None:
+        return _("time left: unknown, nothing moved lately")
+    return _("about %(span)s left") % {"span": length(seconds)}
+
+
+def also(*notes: SafeString | str) -> SafeString:
+    """Those of the notes that say something, with a dot between them."""
+    return format_html_join(" · ", "{}", ((note,) for note in notes if note))
 
 
 def capped(number: int) -> str:

@@ -159,11 +159,16 @@ def age(at: datetime | None) -> SafeString | str:
     return format_html('<time class="tb-time" datetime="{}" title="{}">{}</time>', at.isoformat(), exact, words)
 
 
+def length(seconds: float) -> str:
+    """``90`` → "1 min": in one unit, rounded down."""
+    units = ((86_400, _("d")), (3_600, _("h")), (60, _("min")), (1, _("s")))
+    most, unit = next((one for one in units if seconds >= one[0]), units[-1])
+    return f"{int(seconds // most)}\N{NO-BREAK SPACE}{unit}"
+
+
 def span(seconds: float) -> str:
     """``90`` → "1 min ago", ``-7200`` → "in 2 h"."""
-    units = ((86_400, _("d")), (3_600, _("h")), (60, _("min")), (1, _("s")))
-    length, unit = next((one for one in units if abs(seconds) >= one[0]), units[-1])
-    words = {"span": f"{int(abs(seconds) // length)}\N{NO-BREAK SPACE}{unit}"}
+    words = {"span": length(abs(seconds))}
     return _("%(span)s ago") % words if seconds >= 0 else _("in %(span)s") % words
 
 

@@ -20,6 +20,7 @@ from stores.models import AfterShipAccount, Project
 from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
+from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
 from tracking.admin.search import story_codes, trimmed
 from tracking.enums import ReceiptState, Source
@@ -64,7 +65,7 @@ class ReceiptAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("code"))
     def story_code(self, receipt: Receipt) -> SafeString | str:
-        return code(receipt.correlation_id)
+        return code_link(receipt.correlation_id)
 
     @admin.action(description=gettext_lazy("Take in again"), permissions=["act"])
     def take_in_again(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
@@ -98,8 +99,8 @@ class ReceiptAdmin(HistoryAdmin):
                 (_("Size"), _("%(n)d bytes") % {"n": len(body)}),
                 (_("Event id"), code(receipt.event_id)),
                 (_("Speaks of"), code(receipt.subject)),
-                (_("Code of this story"), code(receipt.correlation_id)),
-                (_("Code of the request"), code(receipt.request_id)),
+                (_("Code of this story"), code_link(receipt.correlation_id)),
+                (_("Code of the request"), code_link(receipt.request_id)),
             ],
             blocks=[
                 concerns_block(receipt),

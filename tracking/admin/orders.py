@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table, report
+from tracking.admin.codes import code_link
 from tracking.admin.display import (
     NOTHING,
     age,
@@ -193,7 +194,7 @@ def order_facts(order: Order) -> list[tuple[str, Any]]:
         (_("Carries in commercetools"), story.carried_fields(order.carried)),
         (_("Last read"), two_lines(age(order.collected_at), f"version {order.version}" if order.version else "")),
         (_("commercetools id"), code(order.commercetools_id)),
-        (_("Code of this story"), code(order.correlation_id)),
+        (_("Code of this story"), code_link(order.correlation_id)),
     ]
 
 

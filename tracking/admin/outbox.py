@@ -20,13 +20,13 @@ from stores.models import AfterShipAccount, Project
 from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page, Text, report
+from tracking.admin.codes import code_link
 from tracking.admin.display import (
     GOOD,
     MOVING,
     NOTHING,
     age,
     badge,
-    code,
     job_badge,
     lines,
     link,
@@ -89,6 +89,10 @@ class JobAdmin(HistoryAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(correlation_id__in=story_codes(search_term)) if search_term else queryset, False
 
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """The same as for the page of dead letters."""
+        return request.user.has_perm("tracking.requeue_job")
+
     @admin.display(description=gettext_lazy("job"), ordering="kind")
     def shown_kind(self, job: Job) -> str:
         return job.get_kind_display()
@@ -111,7 +115,7 @@ class JobAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("code"))
     def story_code(self, job: Job) -> SafeString | str:
-        return code(job.correlation_id)
+        return code_link(job.correlation_id)
 
     @admin.action(description=gettext_lazy("Make due again"), permissions=["act"])
     def make_due_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
@@ -144,7 +148,7 @@ class JobAdmin(HistoryAdmin):
                 (_("Priority"), _("live") if job.priority == 0 else _("behind live traffic")),
                 (_("Last error"), self.error(job)),
                 (_("Made"), when(job.created_at)),
-                (_("Code of this story"), code(job.correlation_id)),
+                (_("Code of this story"), code_link(job.correlation_id)),
             ],
             blocks=[
                 story.problems_block(Problem.objects.filter(job=job)),
@@ -198,7 +202,7 @@ class AttemptAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("code"))
     def story_code(self, attempt: Attempt) -> SafeString | str:
-        return code(attempt.correlation_id)
+        return code_link(attempt.correlation_id)
 
     def page(self, attempt: Attempt) -> Page:
         return Page(
@@ -212,7 +216,7 @@ class AttemptAdmin(HistoryAdmin):
                 (_("Then waited"), self.waited(attempt)),
                 (_("Error code"), attempt.code or NOTHING),
                 (_("For job"), link(attempt.job, attempt.job.get_kind_display()) if attempt.job else NOTHING),
-                (_("Code of this story"), code(attempt.correlation_id)),
+                (_("Code of this story"), code_link(attempt.correlation_id)),
                 (
                     _("Same story"),
                     format_html('<a class="tb-link" href="{}">{}</a>', same_story(attempt), _("All calls")),
@@ -290,7 +294,7 @@ class WriteAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("code"))
     def story_code(self, write: Write) -> SafeString | str:
-        return code(write.correlation_id)
+        return code_link(write.correlation_id)
 
     def page(self, write: Write) -> Page:
         return Page(
@@ -300,7 +304,7 @@ class WriteAdmin(HistoryAdmin):
                 (_("Written"), when(write.written_at)),
                 (_("Version"), story.versions_of(write)),
                 (_("What changed"), story.changes_of(write)),
-                (_("Code of this story"), code(write.correlation_id)),
+                (_("Code of this story"), code_link(write.correlation_id)),
             ],
         )
 
@@ -345,7 +349,7 @@ class RunAdmin(HistoryAdmin):
                 (_("Found"), self.found(run)),
                 (_("Asked for"), indented(json.dumps(run.parameters)) if run.parameters else NOTHING),
                 (_("Stands at"), indented(json.dumps(run.cursor)) if run.cursor else NOTHING),
-                (_("Code of this story"), code(run.correlation_id)),
+                (_("Code of this story"), code_link(run.correlation_id)),
             ],
             blocks=[
                 story.attempts_block(Attempt.objects.filter(correlation_id=run.correlation_id), q=run.correlation_id)

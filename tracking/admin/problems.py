@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page
+from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_lines, when
 from tracking.admin.filters import ProblemStateFilter
 from tracking.admin.search import story_codes
@@ -76,7 +77,7 @@ class ProblemAdmin(HistoryAdmin):
             (_("Opened"), when(problem.opened_at)),
             (_("Seen"), two_lines(when(problem.seen_at), _("%(n)d times") % {"n": problem.occurrences})),
             (_("Closed"), two_lines(when(problem.closed_at), problem.closed_reason)),
-            (_("Code of this story"), code(problem.correlation_id)),
+            (_("Code of this story"), code_link(problem.correlation_id)),
         ]
         codes = [problem.correlation_id] if problem.correlation_id else []
         return Page(

@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table
+from tracking.admin.codes import code_link
 from tracking.admin.display import (
     NOTHING,
     age,
@@ -137,7 +138,7 @@ def tracking_facts(tracking: Tracking) -> list[tuple[str, Any]]:
         (_("Delivered"), as_given(tracking.delivered_at) or NOTHING),
         (_("Direction"), _("Return") if tracking.is_return else _("To the shopper")),
         (_("Tracking page"), page),
-        (_("Code of this story"), code(tracking.correlation_id)),
+        (_("Code of this story"), code_link(tracking.correlation_id)),
     ]
 
 

@@ -141,8 +141,8 @@ def test_button_without_csrf_token_is_refused(admin_user: User) -> None:
     assert job.dead_at is not None
 
 
-def test_dead_letter_is_made_due_again_by_whoever_may_change_jobs(viewer: User) -> None:
-    viewer.user_permissions.add(Permission.objects.get(codename="change_job"))
+def test_dead_letter_is_made_due_again_by_whoever_may_requeue_jobs(viewer: User) -> None:
+    viewer.user_permissions.add(Permission.objects.get(codename="requeue_job"))
     job = dead_letter()
     response = press(client_of(viewer), job, "make_due_again", _from_page="1")
     job.refresh_from_db()

@@ -1,0 +1,13 @@
+"""Pages of the console that are no model's: within the admin's frame, behind its log-in."""
+
+from django.contrib import admin
+from django.urls import path
+
+from tracking.admin.dead_letters import dead_letters_page, requeue_page
+from tracking.admin.story_page import story_page
+
+urlpatterns = [
+    path("story/", admin.site.admin_view(story_page), name="story"),
+    path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
+    path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
+]

@@ -1,0 +1,120 @@
+"""Jobs that gave up: grouped by their cause, looked at before they are requeued, and requeued with a reason.
+
+    groups ─> preview(selection) ─> the cause is mended ─> requeue(selection, actor, reason) ─> due at once
+
+Nothing is deleted: a requeued job keeps its wishes and its last error until it works, and then its problem closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max, Min, QuerySet
+
+from config.redaction import redact_text
+from tracking.models import Job
+from tracking.services import jobs
+from tracking.services.connections import closed_upstreams
+from tracking.services.story import tell
+
+MOST_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What dead letters of one group have in common."""
+
+    kind: str
+    code: str
+    upstream: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Dead letters of one cause. ``sample`` is the one that gave up last of all that were made."""
+
+    cause: Cause
+    number: int
+    oldest_at: datetime
+    sample: Job
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which dead letters are meant: one job, one cause, or (both None) all of them."""
+
+    job: int | None = None
+    cause: Cause | None = None
+
+    def rows(self) -> QuerySet[Job]:
+        dead = Job.objects.filter(dead_at__isnull=False)
+        if self.job is not None:
+            return dead.filter(pk=self.job)
+        if self.cause is not None:
+            cause = self.cause
+            return dead.filter(kind=cause.kind, last_error_code=cause.code, upstream=cause.upstream)
+        return dead
+
+
+@dataclass(frozen=True)
+class Part:
+    """What requeueing would start, per kind of job and connection. ``is_held_back``: not before the pause is over."""
+
+    kind: str
+    upstream: str
+    number: int
+    is_held_back: bool
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What requeueing a selection would do. ``shown``: the first MOST_SHOWN of ``number``, longest dead first."""
+
+    number: int
+    parts: Sequence[Part]
+    shown: Sequence[Job]
+
+
+def groups() -> list[Group]:
+    """By cause, the largest first. Two queries."""
+    rows = Job.objects.filter(dead_at__isnull=False).order_by().values("kind", "last_error_code", "upstream")
+    found = rows.annotate(n=Count("pk"), oldest=Min("dead_at"), newest=Max("pk")).order_by("-n", "oldest")
+    samples = Job.objects.in_bulk([row["newest"] for row in found])
+    return [
+        Group(
+            cause=Cause(row["kind"], row["last_error_code"], row["upstream"]),
+            number=row["n"],
+            oldest_at=row["oldest"],
+            sample=samples[row["newest"]],
+        )
+        for row in found
+        if row["newest"] in samples
+    ]
+
+
+def preview(selection: Selection) -> Preview:
+    """What requeueing would start now; changes nothing. Four queries."""
+    rows = selection.rows()
+    counted = rows.order_by("kind", "upstream").values("kind", "upstream").annotate(n=Count("pk"))
+    closed = set(closed_upstreams())
+    parts = [Part(row["kind"], row["upstream"], row["n"], row["upstream"] in closed) for row in counted]
+    return Preview(sum(part.number for part in parts), parts, list(rows.order_by("dead_at", "pk")[:MOST_SHOWN]))
+
+
+def requeue(selection: Selection, *, actor: str, reason: str) -> int:
+    """Make them due now, with a fresh count of tries, and log who did it and why; returns how many were dead still."""
+    number = jobs.requeue(selection.rows())
+    cause = selection.cause
+    tell(
+        "dead letters requeued",
+        number_of_jobs=number,
+        job=selection.job,
+        kind=cause.kind if cause else "",
+        code=cause.code if cause else "",
+        upstream=cause.upstream if cause else "",
+        actor=actor,
+        reason=redact_text(reason)[:500],
+    )
+    return number

@@ -1,0 +1,28 @@
+// The button beside a code: shown only where it works, copies the code, and says that it did.
+(function () {
+  "use strict";
+
+  function copy(element) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+    return document.execCommand("copy") ? Promise.resolve() : Promise.reject(new Error("not copied"));
+  }
+
+  function prepare(button) {
+    const words = button.textContent;
+    button.hidden = false;
+    button.setAttribute("aria-live", "polite");
+    button.addEventListener("click", function () {
+      copy(document.getElementById(button.dataset.tbCopy)).then(function () {
+        button.textContent = button.dataset.tbCopied;
+        setTimeout(function () { button.textContent = words; }, 2000);
+      });
+    });
+  }
+
+  document.querySelectorAll("[data-tb-copy]").forEach(prepare);
+})();
