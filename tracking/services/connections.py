@@ -81,12 +81,20 @@ def upstream_key(connection: Project | AfterShipAccount) -> str:
     return f"{source.value}:{connection.key}"
 
 
+@dataclass(frozen=True)
+class Probe:
+    """Leave to try a paused connection with a single job, until then."""
+
+    key: str
+    until: datetime
+
+
 @dataclass
 class Gate:
     """Which connections may not be called now, and which ones may be tried with a single job."""
 
     closed: list[str] = field(default_factory=list)
-    probes: list[str] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
 
 
 def gate() -> Gate:
@@ -99,20 +107,23 @@ def gate() -> Gate:
             key = upstream_key(connection)
             result.closed.append(key)
             is_over = connection.is_active and (connection.paused_until is None or connection.paused_until <= now)
-            if is_over and take_probe(connection, now):
-                result.probes.append(key)
+            if is_over and (probe := take_probe(connection, now)):
+                result.probes.append(probe)
     return result
 
 
-def take_probe(connection: Project | AfterShipAccount, now: datetime) -> bool:
+def take_probe(connection: Project | AfterShipAccount, now: datetime) -> Probe | None:
     """Move the end of the pause forward, if it stands where we saw it: one of many workers wins."""
     row = type(connection).objects.filter(pk=connection.pk, paused_until=connection.paused_until)
-    return bool(row.update(paused_until=now + timedelta(seconds=PROBE_SECONDS)))
+    until = now + timedelta(seconds=PROBE_SECONDS)
+    return Probe(upstream_key(connection), until) if row.update(paused_until=until) else None
 
 
-def give_back_probe(key: str) -> None:
-    """There was no job to try with: the next look may give the probe again."""
-    rows_of(key).filter(pause_seconds__gt=0).update(paused_until=timezone.now() + timedelta(seconds=1))
+def give_back(probe: Probe) -> None:
+    """The probe ended (or found no job) and neither lifted the pause nor made it longer: the next one may follow."""
+    rows_of(probe.key).filter(pause_seconds__gt=0, paused_until=probe.until).update(
+        paused_until=timezone.now() + timedelta(seconds=1)
+    )
 
 
 def closed_upstreams() -> list[str]:
@@ -124,21 +135,29 @@ def closed_upstreams() -> list[str]:
     ]
 
 
-def pause(key: str, error: UpstreamError, kind: Pause, *, correlation_id: str) -> int:
-    """Leave this connection alone for a while, twice as long as last time; returns the seconds."""
-    last = rows_of(key).values_list("pause_seconds", flat=True).first() or 0
+def pause(key: str, error: UpstreamError, kind: Pause, *, correlation_id: str, is_probe: bool = False) -> int:
+    """Leave this connection alone for a while, twice as long as last time; returns the seconds.
+
+    While it is left alone, only its probe has news: a call that was under way when the pause began makes it no longer.
+    """
+    last, until = rows_of(key).values_list("pause_seconds", "paused_until").first() or (0, None)
+    now = timezone.now()
+    if until and until > now and not is_probe:
+        return max(1, round((until - now).total_seconds()))
     seconds = min(max(last * 2, kind.first), kind.longest)
-    rows_of(key).update(pause_seconds=seconds, paused_until=timezone.now() + timedelta(seconds=seconds))
+    row = rows_of(key).filter(paused_until=until)  # of several that found out at once, one counts
+    if not row.update(pause_seconds=seconds, paused_until=now + timedelta(seconds=seconds)):
+        return seconds
     open_problem(kind.problem, key, str(error), correlation_id=correlation_id)
     tell("upstream paused", upstream=key, seconds=seconds, code=error.code)
     return seconds
 
 
-def found_down(key: str, error: UpstreamError, *, correlation_id: str) -> None:
+def found_down(key: str, error: UpstreamError, *, correlation_id: str, is_probe: bool = False) -> None:
     """Count a call that found the upstream down; so many in a row pause the whole connection."""
     rows_of(key).update(failures=F("failures") + 1)
     if rows_of(key).filter(failures__gte=FAILURES_BEFORE_PAUSE).exists():
-        pause(key, error, IS_DOWN, correlation_id=correlation_id)
+        pause(key, error, IS_DOWN, correlation_id=correlation_id, is_probe=is_probe)
 
 
 def resume(key: str) -> None:

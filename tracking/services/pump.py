@@ -31,6 +31,7 @@ from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
 from tracking.services.apply_update import apply_receipts
 from tracking.services.collect import collect_order, note_messages
+from tracking.services.connections import Probe
 from tracking.services.couriers import import_couriers
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
@@ -199,11 +200,11 @@ class Runner:
         room, started = settings.JOB_THREADS - len(self.in_flight), 0
         if room < 1:
             return 0
-        for job in claim_through_gate(room, ignore_debounce=ignore_debounce):
+        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce):
             if settings.JOB_THREADS == 1:
-                run_job(job)
+                run_job(job, probe)
             else:
-                self.in_flight.add(threads().submit(run_in_thread, job))
+                self.in_flight.add(threads().submit(run_in_thread, job, probe))
             started += 1
         return started
 
@@ -219,15 +220,16 @@ class Runner:
             future.result()
 
 
-def claim_through_gate(room: int, *, ignore_debounce: bool) -> list[Job]:
+def claim_through_gate(room: int, *, ignore_debounce: bool) -> list[tuple[Job, Probe | None]]:
     """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do."""
     gate = connections.gate()
-    claimed = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce)
-    for key in gate.probes:
-        probe = jobs.claim(1, only=key, ignore_debounce=ignore_debounce)
-        if not probe:
-            connections.give_back_probe(key)
-        claimed += probe
+    open_ones = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce)
+    claimed: list[tuple[Job, Probe | None]] = [(job, None) for job in open_ones]
+    for probe in gate.probes:
+        tries = jobs.claim(1, only=probe.key, ignore_debounce=ignore_debounce)
+        if not tries:
+            connections.give_back(probe)
+        claimed += [(job, probe) for job in tries]
     return claimed
 
 
@@ -237,13 +239,22 @@ def threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.JOB_THREADS, thread_name_prefix="job")
 
 
-def run_in_thread(job: Job) -> None:
+def run_in_thread(job: Job, probe: Probe | None) -> None:
     close_old_connections()
-    run_job(job)
+    run_job(job, probe)
 
 
-def run_job(job: Job) -> None:
-    """Run one claimed job and record its end. Never raises for what went wrong upstream."""
+def run_job(job: Job, probe: Probe | None = None) -> None:
+    """Run one claimed job and record its end. Never raises for what went wrong upstream.
+
+    A ``probe`` that showed nothing about its connection (no call was needed, a 429, a refusal) is given back.
+    """
+    run_and_record(job, is_probe=probe is not None)
+    if probe:
+        connections.give_back(probe)
+
+
+def run_and_record(job: Job, *, is_probe: bool) -> None:
     with recorded(job.upstream, job.correlation_id, settings.JOB_DEADLINE_SECONDS, job) as ledger:
         if job.attempts > settings.JOB_MAX_ATTEMPTS:
             give_up(job, "crash", f"It never came to an end (tried {job.attempts - 1} times)")
@@ -251,7 +262,7 @@ def run_job(job: Job) -> None:
         try:
             HANDLERS[job.kind](job.subject)
         except UpstreamError as error:
-            failed(job, error, ledger)
+            failed(job, error, ledger, is_probe=is_probe)
         except PayloadError as error:
             give_up(job, "unreadable", f"The upstream's answer cannot be read: {error}")
         except Exception as error:
@@ -265,19 +276,20 @@ def run_job(job: Job) -> None:
                 close_problems([ProblemKind.DEAD_LETTER], job, "It worked.")
 
 
-def failed(job: Job, error: UpstreamError, ledger: Ledger) -> None:
+def failed(job: Job, error: UpstreamError, ledger: Ledger, *, is_probe: bool) -> None:
     """An upstream's no, by its verdict: wait for budget or credentials, give up, or try again later."""
     if isinstance(error, BudgetSpent):
         jobs.postpone(job, seconds=error.retry_after_seconds or 1, code=error.code, message=str(error))
     elif isinstance(error, AccountStopped):
-        seconds = connections.pause(job.upstream, error, connections.REFUSES_US, correlation_id=job.correlation_id)
+        kind, code = connections.REFUSES_US, job.correlation_id
+        seconds = connections.pause(job.upstream, error, kind, correlation_id=code, is_probe=is_probe)
         ledger.waits(seconds)
         jobs.postpone(job, seconds=seconds, code=error.code, message=str(error))
     elif isinstance(error, Refused):
         give_up(job, error.code, str(error))
     else:
         if is_down(error):
-            connections.found_down(job.upstream, error, correlation_id=job.correlation_id)
+            connections.found_down(job.upstream, error, correlation_id=job.correlation_id, is_probe=is_probe)
         retry_or_bury(job, error.code, str(error), error.retry_after_seconds, ledger)
 
 

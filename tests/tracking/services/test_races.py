@@ -301,9 +301,9 @@ def test_a_run_in_threads_does_each_job_once(settings: Any, monkeypatch: pytest.
 def closing(run: Any) -> Any:
     """The same, but the thread leaves no connection behind that would keep the test database from being dropped."""
 
-    def run_and_close(job: Job) -> None:
+    def run_and_close(*arguments: Any) -> None:
         try:
-            run(job)
+            run(*arguments)
         finally:
             pump.transaction.get_connection().close()
 
