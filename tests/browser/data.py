@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from stores.models import AfterShipAccount, Project, RateBudget, Store
 from tests import factories as make
+from tests.tracking.stories import tell_story
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
 from tracking.models import Heartbeat, Order, Refusal, Tracking
 
@@ -57,6 +58,7 @@ def fill() -> None:
             make_parcel(world, order, parcels)
             parcels += 1
     go_wrong(orders)
+    tell_story()
     people()
 
 

@@ -36,6 +36,7 @@ def more_pages() -> dict[str, str]:
     """Pages beside the lists and their newest rows: forms, and the states of a list."""
     from django.urls import reverse
 
+    from tests.tracking.stories import CODE
     from tracking.models import Order
 
     order = Order.objects.order_by("pk")[3]
@@ -45,6 +46,10 @@ def more_pages() -> dict[str, str]:
         "order-none-found": reverse("admin:tracking_order_changelist") + "?q=no-such-order",
         "problem-closed": reverse("admin:tracking_problem_changelist") + "?state=closed",
         "job-dead": reverse("admin:tracking_job_changelist") + "?state=dead",
+        "story-of-parcel": f"{reverse('story')}?code={CODE}",
+        "story-of-dead-letter": f"{reverse('story')}?code={Order.objects.order_by('pk')[10].correlation_id}",
+        "story-none": f"{reverse('story')}?code=ZZZZ-2222",
+        "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
     }
 
 
@@ -80,7 +85,7 @@ def shoot(address: str, session: str, chromium: str, found: dict[str, str]) -> l
             for name, path in found.items():
                 page = context.new_page()
                 noted = faults_of(page, address)
-                page.goto(address + path, wait_until="networkidle")
+                page.goto(address + path, wait_until="load")
                 needed = page.evaluate("document.documentElement.scrollWidth")
                 if needed > width:
                     noted.append(f"{needed} pixels wide")

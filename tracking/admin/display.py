@@ -174,7 +174,7 @@ def span(seconds: float) -> str:
 
 def day(at: date | None) -> str:
     """A day; a dash for None."""
-    return date_format(at, "j M Y") if at else NOTHING
+    return date_format(at, "j M Y").replace(" ", "\N{NO-BREAK SPACE}") if at else NOTHING
 
 
 def milliseconds(number: int) -> str:

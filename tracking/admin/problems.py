@@ -51,7 +51,7 @@ class ProblemAdmin(HistoryAdmin):
         if problem.order:
             return two_lines(link(problem.order), narrower or "")
         if problem.job:
-            return link(problem.job, problem.job.get_kind_display())
+            return two_lines(link(problem.job, problem.job.get_kind_display()), problem.correlation_id)
         return link(narrower) if narrower else code(problem.subject)
 
     @admin.display(description=gettext_lazy("since"), ordering="opened_at")
