@@ -68,7 +68,7 @@ def answers(port: int) -> bool:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except ConnectionError:
+    except (ConnectionError, TimeoutError):
         return False
     finally:
         connection.close()
