@@ -13,7 +13,9 @@ from django_q.models import Failure, Schedule
 from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
+from tracking.services.poll import poll_all
 from tracking.services.pump import HEARTBEAT, pump
+from tracking.services.reconcile import reconcile_all
 
 logger = structlog.get_logger("trackbridge.tasks")
 
@@ -63,14 +65,44 @@ def run_sweep() -> None:
     pump(settings.PUMP_SECONDS)
 
 
+def run_poll() -> None:
+    """Every few minutes: ask AfterShip what it changed, behind live work."""
+    poll_all()
+    kick()
+
+
+def run_reconcile() -> None:
+    """Each night: compare commercetools, our rows and AfterShip, behind live work."""
+    reconcile_all()
+    kick()
+
+
+SCHEDULES: dict[str, dict[str, object]] = {
+    "trackbridge sweep": {"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1},
+    "trackbridge poll": {"func": "tracking.tasks.run_poll", "schedule_type": Schedule.MINUTES, "minutes": 5},
+    "trackbridge reconcile": {"func": "tracking.tasks.run_reconcile", "schedule_type": Schedule.DAILY},
+}
+NIGHT = 2  # o'clock, UTC
+
+
 @transaction.atomic
 def ensure_schedules() -> None:
-    """The sweep's schedule, once: safe to repeat and to race, for django-q2 itself would take two of one name."""
+    """Each schedule once: safe to repeat and to race, for django-q2 itself would take two of one name.
+
+    The time of the next run is set where a schedule is new, and left alone afterwards.
+    """
     Heartbeat.objects.get_or_create(name=HEARTBEAT)
     Heartbeat.objects.select_for_update().get(name=HEARTBEAT)  # clusters that start at the same moment wait here
-    twins = Schedule.objects.filter(name="trackbridge sweep").order_by("pk").values_list("pk", flat=True)
-    Schedule.objects.filter(pk__in=list(twins[1:])).delete()
-    Schedule.objects.update_or_create(
-        name="trackbridge sweep",
-        defaults={"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1},
-    )
+    for name, facts in SCHEDULES.items():
+        twins = Schedule.objects.filter(name=name).order_by("pk").values_list("pk", flat=True)
+        Schedule.objects.filter(pk__in=list(twins[1:])).delete()
+        new = {"next_run": next_night()} if facts["schedule_type"] == Schedule.DAILY else {}
+        Schedule.objects.update_or_create(
+            name=name, defaults={**facts, "repeats": -1}, create_defaults={**facts, "repeats": -1, **new}
+        )
+
+
+def next_night() -> datetime:
+    now = timezone.now()
+    tonight = now.replace(hour=NIGHT, minute=0, second=0, microsecond=0)
+    return tonight if tonight > now else tonight + timedelta(days=1)

@@ -5,7 +5,7 @@ The changes are read from the actions that were sent, not from the answer: so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -22,16 +22,19 @@ def carried_by(order: Order, parcels: Iterable[Parcel]) -> dict[str, dict[str, A
 
 
 def record_write(
-    order: Order, actions: Iterable[Mapping[str, Any]], carried: Mapping[str, Mapping[str, Any]], version_after: int
+    order: Order, actions: Sequence[Mapping[str, Any]], carried: Mapping[str, Mapping[str, Any]], version_after: int
 ) -> Write:
-    """Keep what these actions changed. ``order`` is the row as it was when they were planned."""
+    """Keep what these actions changed, and when. ``order`` is the row as it was when they were planned."""
+    now = timezone.now()
+    written = Parcel.objects.filter(order=order, commercetools_id__in={parcel_of(action) for action in actions})
+    written.update(written_at=now)
     return Write.objects.create(
         order=order,
         correlation_id=order.correlation_id,
         version_before=order.version,
         version_after=version_after,
         changes=changes_of(actions, carried),
-        written_at=timezone.now(),
+        written_at=now,
     )
 
 
