@@ -28,6 +28,7 @@ from tracking.payloads.from_commercetools import RELEVANT_TYPES, OrderMessage, O
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, retire_unused
+from tracking.services.problems import close_all
 from tracking.services.story import tell
 
 DELETIONS = {"OrderDeleted", "ResourceDeleted"}
@@ -214,6 +215,7 @@ def take_parcels(order: Order, snapshot: OrderSnapshot) -> list[Parcel]:
         if parcel.removed_at is None:
             parcel.removed_at = timezone.now()
             parcel.save(update_fields=["removed_at"])
+            close_all(parcel, "The parcel was removed.")
             touched.append(parcel)
             tell("parcel removed", order=str(order), number=parcel.tracking_number)
     return touched
@@ -250,6 +252,8 @@ def mark_deleted(order: Order) -> None:
         order.save(update_fields=["deleted_at"])
         live = Parcel.objects.filter(order=order, removed_at=None)
         trackings = [tracking_id for tracking_id in live.values_list("tracking", flat=True) if tracking_id]
+        for subject in (order, *live):
+            close_all(subject, "The order was deleted in commercetools.")
         live.update(removed_at=now)
         retire_unused(trackings, "the order was deleted in commercetools")
     tell("order deleted in commercetools", order=str(order))

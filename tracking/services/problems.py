@@ -66,9 +66,9 @@ def close_problems(kinds: Iterable[ProblemKind], subject: Order | Parcel | Track
     return closed
 
 
-def close_all(tracking: Tracking, reason: str) -> None:
-    """Close whatever is open about a tracking that nobody needs any more."""
-    close_problems(ProblemKind, tracking, reason)
+def close_all(subject: Order | Parcel | Tracking, reason: str) -> None:
+    """Close whatever is open about something that is no more, or that nobody needs any more."""
+    close_problems(ProblemKind, subject, reason)
 
 
 def open_among(kinds: Iterable[ProblemKind], subjects: Iterable[Order | Parcel | Tracking | Job | str]) -> set[str]:
