@@ -27,7 +27,7 @@ from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import RELEVANT_TYPES, OrderMessage, OrderSnapshot, ParcelSnapshot
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
-from tracking.services.link import link_parcel, retire_unused
+from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.problems import close_all
 from tracking.services.story import tell
 
@@ -164,11 +164,13 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
     """
     snapshot = from_commercetools.parse_order(document)
     with transaction.atomic():
-        order = Order.objects.select_for_update().select_related("project").get(pk=order.pk)
+        # Of the order only: a lock on its project would let no other order of it be stored at the same time.
+        order = Order.objects.select_for_update(of=("self",)).select_related("project").get(pk=order.pk)
         if order.version is not None and snapshot.version < order.version:
             return order
         take_order(order, snapshot)
         parcels = take_parcels(order, snapshot)
+        lock_left_behind(parcels)
         replaced = [link_parcel(order, parcel, priority) for parcel in parcels if parcel.removed_at is None]
         retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]

@@ -29,7 +29,7 @@ from tracking.services.story import tell
 def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str | None:
     """Give the parcel the tracking it needs, in the caller's transaction; returns the id of the one it left, if any."""
     before = parcel.tracking_id
-    chosen_for = [parcel.tracking_number, parcel.carrier, parcel.is_return]
+    chosen_for = wanted_for(parcel)
     known = parcel.tracking
     if known and known.opened_at and not known.retired_at and parcel.linked_for == chosen_for:
         return None
@@ -42,6 +42,21 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
         wish = jobs.Wish(JobKind.PUSH, tracking.pk, upstream_key(tracking.account), tracking.correlation_id, priority)
         jobs.want([wish])
     return before if before != parcel.tracking_id else None
+
+
+def wanted_for(parcel: Parcel) -> list[object]:
+    """What the choice of a tracking depends on, of the parcel's own facts."""
+    return [parcel.tracking_number, parcel.carrier, parcel.is_return]
+
+
+def lock_left_behind(parcels: Iterable[Parcel]) -> None:
+    """Lock the trackings that these parcels are about to leave, before anything is wished for in this transaction.
+
+    Whoever applies their news locks trackings first and wishes then: in the other order, both would wait for ever.
+    """
+    left = [one.tracking_id for one in parcels if one.removed_at or one.linked_for != wanted_for(one)]
+    if any(left):
+        list(Tracking.objects.filter(pk__in=filter(None, left)).order_by("pk").select_for_update())
 
 
 def choose_tracking(order: Order, parcel: Parcel) -> Tracking | None:
