@@ -23,7 +23,7 @@ from tests.storm.sender import Sender
 
 DRAIN_SECONDS = 60.0
 PATIENCE_SECONDS = 240.0
-NEWS_PER_SCAN = 1.25
+NEWS_PER_SCAN = 1.2
 DROPPED = 0.01
 
 
