@@ -51,7 +51,7 @@ def write_order(order_id: int) -> None:
         try:
             order, is_settled = write_once(order, client)
         except Conflict:
-            order = store_order(order, client.get_order(order.commercetools_id))
+            order.version = None  # unsaved: it is read first, then planned again
             continue
         except NotFound:
             mark_deleted(order)
@@ -205,7 +205,10 @@ def learn_types(order: Order, client: CommercetoolsClient) -> None:
         is_usable = one and (one.has_order_fields if type_id == order.type_id else one.has_parcel_fields)
         if one and (is_usable or one.checked_at > timezone.now() - FOREIGN_TYPE_RECHECK):
             continue
-        remember_type(order.project, client.get_type(type_id))
+        try:
+            remember_type(order.project, client.get_type(type_id))
+        except NotFound as error:  # the Type is gone, not the order: which Type does it carry now?
+            raise Conflict("commercetools", error.code, f"The Type {type_id} is gone.") from error
 
 
 def remember_type(project: Project, document: dict[str, Any]) -> CustomType:
