@@ -48,7 +48,6 @@ def more_pages() -> dict[str, str]:
         "job-dead": reverse("admin:tracking_job_changelist") + "?state=dead",
         "story-of-parcel": f"{reverse('story')}?code={CODE}",
         "story-of-dead-letter": f"{reverse('story')}?code={Order.objects.order_by('pk')[10].correlation_id}",
-        "story-none": f"{reverse('story')}?code=ZZZZ-2222",
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
     }
 

@@ -30,6 +30,7 @@ from tracking.admin.codes import story_address
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, WAITING, badge, link, outcome_badge, receipt_badge
 from tracking.admin.outbox import indented
 from tracking.enums import JobKind, ProblemKind, Source
+from tracking.services.story import ending
 from tracking.services.story_of import (
     MOST_ROWS,
     Called,
@@ -212,5 +213,9 @@ LINES: dict[str, Callable[[Any], Line]] = {
 
 
 def subjects_of(story: Story) -> list[SafeString | str]:
-    """Links to what the story is about."""
-    return [link(row) for row in (*story.orders, *story.trackings)]
+    """Links to what the story is about; of a tracking number only the end is told."""
+    trackings = [
+        link(one, f"{one.courier or one.requested_courier} {ending(one.tracking_number)}".strip())
+        for one in story.trackings
+    ]
+    return [*(link(order) for order in story.orders), *trackings]
