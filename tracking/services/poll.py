@@ -34,16 +34,20 @@ from tracking.services.story import tell
 
 OVERLAP = timedelta(minutes=5)  # clocks differ, and a change may become visible after its own timestamp
 RUN_SECONDS = 15.0  # well within the lease of a job
-MOST_IN_SLICE = 4_000  # 20 pages: four seconds of AfterShip's rate
+MOST_IN_SLICE = 2_000  # 10 pages: two seconds of AfterShip's rate
 SHORTEST_SLICE = timedelta(minutes=1)
 
 
 @dataclass
 class Page:
-    """Some trackings, and the time up to which everything has been read once they are taken in."""
+    """Some trackings, and the time up to which everything has been read once they are taken in.
+
+    ``is_last`` of its slice: only then that time has moved on, and one may stop without reading the same again.
+    """
 
     documents: list[dict[str, Any]]
     read_until: datetime
+    is_last: bool = False
 
 
 def poll_all() -> int:
@@ -70,6 +74,8 @@ def poll_account(account_id: int) -> None:
     for page in read_changes(connections.aftership(account), since, now):
         for item in take_in(account, page.documents):
             seen, changed = seen + 1, changed + item.is_news
+        if not page.is_last:
+            continue
         row = AfterShipAccount.objects.filter(pk=account.pk)
         moved_on = row.exclude(polled_until__gte=page.read_until).update(polled_until=page.read_until)
         if moved_on and page.read_until < now and time.monotonic() > ends_at:
@@ -94,7 +100,7 @@ def read_changes(client: AfterShipClient, since: datetime, until: datetime) -> I
         limits = {"updated_at_min": since} | ({"updated_at_max": slice_end} if slice_end < until else {})
         for documents in chunks(client.list_trackings(**limits), PAGE_SIZE):
             yield Page(documents, since)
-        yield Page([], slice_end)
+        yield Page([], slice_end, is_last=True)
         since = slice_end
 
 

@@ -322,8 +322,9 @@ def sweep_trackings(run: Run) -> Iterator[None]:
         since = datetime.fromisoformat(at) if at else sweep.since
         for page in read_changes(client, since, run.started_at):
             sweep.apart(compare_trackings, account, page.documents)
-            sweep.note(at=page.read_until.isoformat())
-            yield
+            if page.is_last:
+                sweep.note(at=page.read_until.isoformat())
+                yield
     sweep.stage, last = UNDER_WAY, run.cursor.get("pk", "")
     while trackings := list(trackings_under_way(account).filter(pk__gt=last)[:NUMBERS_AT_ONCE]):
         look_up(sweep, client, account, trackings)
