@@ -56,10 +56,11 @@ bench: $(INSTALLED)
 	@$(PY) -m tests.benchmarks
 
 storm: $(INSTALLED)
+	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py
 	@$(PY) -m tests.storm $(STORM)
 
 shots: $(INSTALLED)
-	@$(PY) -m tests.shots
+	@$(PY) -m tests.browser.shots
 
 clean:
 	rm -rf .venv var staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,18 +9,27 @@ fails, that loads something from elsewhere, or that is wider than the screen end
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import django
 
 from tests.chromium import find_chromium
 from tests.plugin import ENVIRONMENT
-from tests.shots import SHOTS, WIDTHS, administrators_session, pages, server
+from tests.postgres import free_port
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHOTS = ROOT / "var" / "shots"
+WIDTHS = (1400, 390)
 SCHEMES = ("light", "dark")
+START_SECONDS = 30
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FORMS = (
     "stores_project",
@@ -30,6 +39,72 @@ FORMS = (
     "stores_brand",
     "auth_user",
 )
+
+
+def pages() -> dict[str, str]:
+    """Name to path: home, API docs, each page and list of the sidebar, and the newest row of each list."""
+    from django.apps import apps
+    from django.urls import reverse
+
+    from config.navigation import SIDEBAR
+
+    found = {"home": "/admin/", "docs": "/api/docs/"}
+    for item in (item for group in SIDEBAR for item in group["items"]):
+        _, *parts = str(item["link"]).strip("/").split("/")
+        found[parts[-1]] = str(item["link"])
+        if len(parts) < 2:
+            continue
+        app, model = parts
+        row = apps.get_model(app, model)._default_manager.order_by("-pk").first()
+        if row is not None:
+            found[f"{model}-row"] = reverse(f"admin:{app}_{model}_change", args=[row.pk])
+    return found
+
+
+def administrators_session() -> str | None:
+    """A session key of the first administrator; None where there is none yet."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+    from django.contrib.sessions.backends.db import SessionStore
+
+    user = get_user_model().objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if user is None:
+        return None
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return session.session_key
+
+
+def answers(port: int) -> bool:
+    """Whether the server takes requests yet."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (ConnectionError, TimeoutError):
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """gunicorn on a free port, for as long as the block runs; gives its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "-b", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not answers(port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("the web server did not start")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def more_pages() -> dict[str, str]:
