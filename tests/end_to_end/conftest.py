@@ -16,10 +16,10 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_lasting_connections() -> None:
+@pytest.fixture(autouse=True)
+def _no_lasting_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """The live server's threads would keep theirs, and the test database could not be dropped."""
-    connections.settings["default"]["CONN_MAX_AGE"] = 0
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
 
 
 @pytest.fixture
