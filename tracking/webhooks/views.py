@@ -97,7 +97,7 @@ class AfterShipWebhookView(WebhookView):
         operation_id="receive_aftership_webhook",
         tags=["webhooks"],
         parameters=[OpenApiParameter("aftership-hmac-sha256", str, OpenApiParameter.HEADER, required=True)],
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": OpenApiTypes.OBJECT},
         responses=ANSWERS,
     )
     def post(self, request: Request, key: str) -> Response:
@@ -116,7 +116,7 @@ class CommercetoolsMessageView(WebhookView):
     @extend_schema(
         operation_id="receive_commercetools_message",
         tags=["webhooks"],
-        request=OpenApiTypes.OBJECT,
+        request={"application/json": OpenApiTypes.OBJECT},
         responses=ANSWERS,
     )
     def post(self, request: Request, key: str) -> Response:
