@@ -181,7 +181,7 @@ def judge(site: Site, carriers: Carriers, sender: Sender, report: Report, note: 
     report.count("rival edits checked", len(carriers.weights))
     report.latencies = sorted(sender.latencies)
     if report.counts["acknowledged events lost"] or report.counts["acknowledged events not done"]:
-        report.wrong.append(f"acknowledged events without an end: {receipts}")
+        report.wrong.append(f"acknowledged events that were lost or have no end; with one: {receipts}")
     note(f"judged: {len(report.wrong)} wrong")
 
 
