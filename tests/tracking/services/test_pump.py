@@ -314,3 +314,7 @@ def test_a_pump_ends_when_its_time_is_over_though_there_is_more(clock: Clock, mo
     done = pump.pump(10)
     assert 0 < done.jobs < 50
     assert Job.objects.filter(done=1).count() == done.jobs
+
+
+def test_every_kind_of_job_has_a_handler() -> None:
+    assert set(pump.HANDLERS) == set(JobKind)
