@@ -2,11 +2,16 @@
 
 A slot is taken by moving ``next_free_at`` forward in one UPDATE (a leaky bucket): whoever comes next gets the time
 after. A slot that is near is waited for; one that is further off is not taken, and the job goes back to the queue.
+Bulk waits for nearer slots only than live work does: however many workers are busy with it, the last half second of
+the bucket stays free for what happens now.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
@@ -15,7 +20,18 @@ from stores.models import AfterShipAccount, RateBudget
 from tracking.clients.aftership import RATES
 from tracking.clients.errors import BudgetSpent
 
-LONGEST_SLEEP_SECONDS = 1.5
+LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS = 1.5, 1.0
+_longest_sleep = ContextVar("longest_sleep", default=LONGEST_SLEEP_SECONDS)
+
+
+@contextmanager
+def patience(*, is_bulk: bool) -> Iterator[None]:
+    """Inside, this thread waits for a slot as long as bulk or as live work may."""
+    token = _longest_sleep.set(LONGEST_SLEEP_OF_BULK_SECONDS if is_bulk else LONGEST_SLEEP_SECONDS)
+    try:
+        yield
+    finally:
+        _longest_sleep.reset(token)
 
 
 class SharedBudget:
@@ -38,7 +54,7 @@ class SharedBudget:
         for _ in range(100):  # another worker may take the slot between our read and our write
             free_at = row.values_list("next_free_at", flat=True).get()
             starts_at = max(free_at, now)
-            if starts_at - now > LONGEST_SLEEP_SECONDS:
+            if starts_at - now > _longest_sleep.get():
                 break
             if row.filter(next_free_at=free_at).update(next_free_at=starts_at + interval):
                 time.sleep(max(0.0, starts_at - time.time()))

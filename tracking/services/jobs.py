@@ -90,8 +90,20 @@ def due_jobs(now: datetime, *, ignore_debounce: bool = False) -> QuerySet[Job]:
     return due
 
 
-def claim(limit: int, *, paused: Collection[str] = (), only: str = "", ignore_debounce: bool = False) -> list[Job]:
+def claim(
+    limit: int,
+    *,
+    paused: Collection[str] = (),
+    only: str = "",
+    ignore_debounce: bool = False,
+    freshest: bool = False,
+) -> list[Job]:
     """Lease up to ``limit`` due jobs, of all connections but ``paused`` ones, or of ``only`` one.
+
+    Live ones go before bulk, and of those the longest due first. Behind a long backlog (an upstream was down for an
+    hour) that alone would make an event of this second wait for all of it, so every other claim asks for the
+    ``freshest``: the live jobs that fell due last. Half of the work is always the oldest, so nothing starves at
+    either end. Where nothing live is due, ``freshest`` makes no difference.
 
     Attempts + 1 and the end of the lease are committed before this returns.
 
@@ -103,7 +115,10 @@ def claim(limit: int, *, paused: Collection[str] = (), only: str = "", ignore_de
         due = due_jobs(now, ignore_debounce=ignore_debounce).exclude(upstream__in=paused)
         if only:
             due = due.filter(upstream=only)
-        claimed = list(due.order_by("priority", "next_attempt_at").select_for_update(skip_locked=True)[:limit])
+        oldest_first = due.order_by("priority", "next_attempt_at")
+        newest_first = due.filter(priority=LIVE).order_by("-next_attempt_at")
+        claimed = list(newest_first.select_for_update(skip_locked=True)[:limit]) if freshest else []
+        claimed = claimed or list(oldest_first.select_for_update(skip_locked=True)[:limit])
         Job.objects.filter(pk__in=[job.pk for job in claimed]).update(
             attempts=F("attempts") + 1, next_attempt_at=lease_until
         )

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import cycle
 
 import structlog
 from django.conf import settings
@@ -30,6 +31,7 @@ from tracking.models import Heartbeat, Job, Receipt
 from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
 from tracking.services.apply_update import apply_receipts
+from tracking.services.budget import patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
 from tracking.services.couriers import import_couriers
@@ -191,6 +193,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.in_flight: set[Future[None]] = set()
+        self.freshest = cycle([True, False])  # of two claims, one asks for the newest and one for the oldest
 
     def start_due(self, *, ignore_debounce: bool = False) -> int:
         """Claim and start due jobs; returns how many. Raises what a finished one could not record (a lost database)."""
@@ -200,7 +203,8 @@ class Runner:
         room, started = settings.JOB_THREADS - len(self.in_flight), 0
         if room < 1:
             return 0
-        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce):
+        turn = next(self.freshest)
+        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce, freshest=turn):
             if settings.JOB_THREADS == 1:
                 run_job(job, probe)
             else:
@@ -220,10 +224,10 @@ class Runner:
             future.result()
 
 
-def claim_through_gate(room: int, *, ignore_debounce: bool) -> list[tuple[Job, Probe | None]]:
+def claim_through_gate(room: int, *, ignore_debounce: bool, freshest: bool = False) -> list[tuple[Job, Probe | None]]:
     """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do."""
     gate = connections.gate()
-    open_ones = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce)
+    open_ones = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce, freshest=freshest)
     claimed: list[tuple[Job, Probe | None]] = [(job, None) for job in open_ones]
     for probe in gate.probes:
         tries = jobs.claim(1, only=probe.key, ignore_debounce=ignore_debounce)
@@ -255,7 +259,10 @@ def run_job(job: Job, probe: Probe | None = None) -> None:
 
 
 def run_and_record(job: Job, *, is_probe: bool) -> None:
-    with recorded(job.upstream, job.correlation_id, settings.JOB_DEADLINE_SECONDS, job) as ledger:
+    with (
+        recorded(job.upstream, job.correlation_id, settings.JOB_DEADLINE_SECONDS, job) as ledger,
+        patience(is_bulk=job.priority > jobs.LIVE),
+    ):
         if job.attempts > settings.JOB_MAX_ATTEMPTS:
             give_up(job, "crash", f"It never came to an end (tried {job.attempts - 1} times)")
             return
