@@ -47,6 +47,7 @@ _EMAIL = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40|\\+u0040){_WORD}+")
 _HEADER = re.compile(r"(?im)\b((?:proxy-)?authorization|(?:set-)?cookie)\s*:\s*[^\r\n\"']+")
 _TOKEN = re.compile(r"(?i)\b(bearer\s+|basic\s+(?=[a-z0-9+/]{8}))[a-z0-9._~+/=-]+")
 _KEY = re.compile(r"asat_[A-Za-z0-9_-]+|(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
+_ROW = re.compile(r"(?m)\bDETAIL:[^\r\n]*")  # PostgreSQL shows the values of the row that it refused
 _OPAQUE = re.compile(r"[A-Za-z0-9+/]{100,}={0,2}")  # base64 may wrap anything
 _NAMED = re.compile(r"""(?P<key>[A-Za-z][\w.%\[\]-]{1,60})\\*["']?\s*[:=]\s*""")
 _VALUE = re.compile(
@@ -180,6 +181,7 @@ def _redact(text: str, *, loose: bool) -> str:
     text = _TOKEN.sub(rf"\1{SECRET}", text)
     text = _KEY.sub(SECRET, text)
     text = _EMAIL.sub(PERSONAL, text)
+    text = _ROW.sub(f"DETAIL: {PERSONAL}", text)
     text = _OPAQUE.sub("[opaque]", text)
     return _storable(_hide_named_values(text, loose=loose))
 

@@ -254,3 +254,8 @@ def test_no_surrounding_text_saves_an_address(before: str, after: str) -> None:
 def test_no_value_under_a_telling_key_is_shown(value: Any, key: str) -> None:
     shown = told({"a": [{key: value}]})["a"][0][key]
     assert shown in ("[secret]", "[personal]", None, "")
+
+
+def test_the_row_that_the_database_refused_is_hidden() -> None:
+    text = "DataError: value too long\nDETAIL:  Failing row contains (7, Muster, Berlin).\nCONTEXT: at once"
+    assert redact_text(text) == "DataError: value too long\nDETAIL: [personal]\nCONTEXT: at once"

@@ -125,9 +125,13 @@ class Batch:
 
     def save(self) -> None:
         """Save everything, and wish for a write of every order that shows one of the changed numbers."""
+        self.save_rows()
+        want_write_back(self.to_write)
+
+    def save_rows(self) -> None:
+        """Save trackings and checkpoints, and open or close what is doubtful about them."""
         Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
         update_rows(self.changed.values(), STATE_FIELDS)
-        want_write_back(self.to_write)
         check(self.changed.values())
 
 
@@ -226,13 +230,16 @@ def apply_receipts(receipts: Sequence[Receipt]) -> None:
     What cannot be read is quarantined, what concerns nobody is ignored; both keep their bytes and can be replayed.
     """
     events = {receipt: event for receipt in receipts if (event := read_event(receipt)) is not None}
+    to_write: set[str] = set()
     for endpoint in sorted({receipt.endpoint for receipt in events}):
         mine = {receipt: event for receipt, event in events.items() if receipt.endpoint == endpoint}
         account = AfterShipAccount.objects.get(key=endpoint)
         batch = Batch.lock(account, (event.snapshot.aftership_id for event in mine.values()))
         for receipt, event in mine.items():
             apply_event(batch, receipt, event)
-        batch.save()
+        batch.save_rows()
+        to_write |= batch.to_write
+    want_write_back(to_write)  # once for all accounts: jobs are locked in one order, whoever else does the same
 
 
 def read_event(receipt: Receipt) -> WebhookEvent | None:

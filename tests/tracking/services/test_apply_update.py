@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -361,3 +363,16 @@ def test_in_any_order_and_however_often_the_newest_state_and_all_checkpoints_rem
     union = {checkpoint.fingerprint for one in snapshots for checkpoint in one.checkpoints}
     assert set(tracking.checkpoints.values_list("fingerprint", flat=True)) == union
     assert tracking.checkpoints.count() == len(union)
+
+
+def test_news_of_two_accounts_wishes_for_all_writes_in_one_statement(tracking: Tracking) -> None:
+    """Jobs are locked in one order only within a statement: two would lock in a ring with another pump's two."""
+    other = make_tracking(make_account(key="second"), id="b" * 32, aftership_id="b" * 32, updated_at=None)
+    make_parcel(make_order(ordered_at=START - timedelta(days=1)), other)
+    first, second = document(ID, 5), document(other.pk, 5)
+    receipts = [receipt(first, endpoint="main"), receipt(second, endpoint="second")]
+    with CaptureQueriesContext(connection) as queries:
+        apply_update.apply_receipts(receipts)
+    wishes = [one["sql"] for one in queries if one["sql"].lstrip().startswith("INSERT INTO tracking_job")]
+    assert len(wishes) == 1
+    assert Job.objects.filter(kind=JobKind.WRITE_BACK).count() == 2
