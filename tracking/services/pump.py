@@ -95,11 +95,14 @@ def pump(seconds: float) -> Pumped:
 
 
 def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
-    """Work until nothing is due, following jobs included; the debounce counts as over, a back-off does not."""
+    """Work until nothing is due, following jobs included; the debounce counts as over, a back-off does not.
+
+    What gathers is taken after all that could add to it is done: a burst is one write here too.
+    """
     total, runner = Pumped(), Runner()
     while True:
         receipts = drain_receipts()
-        started = 0 if receipts else runner.start_due(ignore_debounce=True)  # all that is known first, then one write
+        started = 0 if receipts else runner.start_due(ignore_debounce=not runner.in_flight)
         total.receipts += receipts
         total.jobs += started
         if report and (receipts or started):
@@ -203,8 +206,8 @@ class Runner:
         room, started = settings.JOB_THREADS - len(self.in_flight), 0
         if room < 1:
             return 0
-        turn = next(self.freshest)
-        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce, freshest=turn):
+        freshest = next(self.freshest) and not ignore_debounce  # the freshest are those that still gather
+        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce, freshest=freshest):
             if settings.JOB_THREADS == 1:
                 run_job(job, probe)
             else:
