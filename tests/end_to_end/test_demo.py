@@ -42,7 +42,7 @@ def demo(tmp_path: Path) -> subprocess.Popen[str]:
     yield process
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-    process.wait(60)
+    process.communicate(timeout=60)  # reads on: a full pipe would keep it from ending
 
 
 def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
@@ -70,5 +70,6 @@ def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
         assert answer.status == 200
     assert "@example.com" not in text, "no shopper's address on the terminal"
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(60) == 0
+    demo.communicate(timeout=60)
+    assert demo.returncode == 0
     assert subprocess.run(["pgrep", "-g", str(demo.pid)], capture_output=True, check=False).returncode == 1
