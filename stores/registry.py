@@ -92,6 +92,7 @@ def save(
 
 
 def store_of(project: Project, fields: Fields) -> Store:
+    """The document as an unsaved row. Raises RegistryError with the path of what is wrong."""
     key = fields.text("key")
     if not key_validator.regex.match(key):
         raise RegistryError(f"{fields.path}.key", "2 to 256 letters, digits, _ or - are expected")

@@ -168,6 +168,7 @@ class Planner:
         self.notes += [f"{label(rows[key])}: not in the file, left alone" for key in left_out]
 
     def put_routes(self) -> None:
+        """Routes by project and store; one made in the console for the same is taken over, others of it stay."""
         routes = Route.objects.select_related("project", "store", "account", "brand")
         rows = {(row.project.key, row.store and row.store.key): row for row in routes}
         for entry in self.document.routes:
@@ -186,6 +187,7 @@ class Planner:
         self.remove(rows.values())
 
     def put_mappings(self) -> None:
+        """Carrier mappings by text and scope, likewise."""
         mappings = CarrierMapping.objects.select_related("project", "store", "courier")
         rows = {
             (row.carrier_key, row.project and row.project.key, row.store and row.store.key): row for row in mappings

@@ -257,6 +257,8 @@ class TestRetiring:
         self.retired(account)
         server.will(no(4004, 404))
         retire_tracking(ID)
+        assert asked(server) == [f"DELETE /tracking/2026-07/trackings/{ID}"]
+        assert Tracking.objects.get(pk=ID).is_moving is False
 
     def test_one_whose_opening_was_never_answered_is_deleted_by_our_id(
         self, server: ScriptedServer, account: AfterShipAccount
@@ -299,7 +301,11 @@ class TestBudget:
     def test_another_account_has_a_budget_of_its_own(self, account: AfterShipAccount) -> None:
         connections.SharedBudget(account).acquire("GET /couriers")
         connections.SharedBudget(account).block("GET /couriers", 60)
-        connections.SharedBudget(make_account()).acquire("GET /couriers")
+        with pytest.raises(BudgetSpent):
+            connections.SharedBudget(account).acquire("GET /couriers")
+        other = make_account()
+        connections.SharedBudget(other).acquire("GET /couriers")
+        assert RateBudget.objects.get(account=other).next_free_at < RateBudget.objects.get(account=account).next_free_at
 
     def test_a_rate_set_on_the_row_counts(self, account: AfterShipAccount) -> None:
         RateBudget.objects.create(account=account, endpoint="GET /couriers", per_second=0.1)
