@@ -39,8 +39,10 @@ PERSONAL_NAMES = frozenset(
     {"customers", "customer", "recipient", "contact", "keyword", "note", "pobox", "building", "apartment"}
     | {"salutation", "fax", "vatid"}
 )
+# A checkpoint's free text is the carrier's own words ("handed to A. Muster"); elsewhere these keys tell of errors.
+CHECKPOINT_MARK, CHECKPOINT_WORDS = "checkpoint_time", ("message", "location")
 # Only where the structure is lost (broken JSON), so that nobody can tell a shopper's name from a field's.
-LOOSE_NAMES = frozenset({"name", "city", "postalcode", "zip", "company", "title"})
+LOOSE_NAMES = frozenset({"name", "city", "postalcode", "zip", "company", "title", *CHECKPOINT_WORDS})
 
 _WORD = r"[^\s\"'<>@,;:=&?()\[\]{}\\]"
 _EMAIL = re.compile(rf"(?<!{_WORD}){_WORD}+(?:@|%40|\\+u0040){_WORD}+")
@@ -124,15 +126,15 @@ class _Walk:
 
     def _mapping(self, value: Mapping[Any, Any], parents: tuple[int, ...]) -> dict[str, Any]:
         walked: dict[str, Any] = {}
-        pair_mask = _mask_for_pair(value)
+        masks = _masks_by_neighbours(value)
         for key, inner in value.items():
             if self.room <= 0:
                 walked[CUT] = CUT
                 break
             name = str(key) if isinstance(key, str | int) else UNREADABLE
             self.room -= len(name) + 4
-            hides = pair_mask and name == "value" and inner not in (None, "")
-            walked[redact_text(name)] = pair_mask if hides else self.entry(name, inner, parents)
+            hides = name in masks and inner not in (None, "")
+            walked[redact_text(name)] = masks[name] if hides else self.entry(name, inner, parents)
         return walked
 
     def _sequence(self, value: Any, parents: tuple[int, ...]) -> list[Any]:
@@ -168,10 +170,13 @@ def _mask_for(key: str, *, loose: bool = False) -> str:
     return ""
 
 
-def _mask_for_pair(pair: Mapping[Any, Any]) -> str:
-    """``{"name": "tb_message", "value": …}``: what is named by a value instead of by a key."""
-    name = pair.get("name")
-    return _mask_for(name) if isinstance(name, str) and "value" in pair else ""
+def _masks_by_neighbours(value: Mapping[Any, Any]) -> dict[str, str]:
+    """Keys that tell nothing by themselves: what ``{"name": "tb_message", "value": …}`` names, a checkpoint's words."""
+    if CHECKPOINT_MARK in value:
+        return dict.fromkeys(CHECKPOINT_WORDS, PERSONAL)
+    name = value.get("name")
+    mask = _mask_for(name) if isinstance(name, str) and "value" in value else ""
+    return {"value": mask} if mask else {}
 
 
 def _redact(text: str, *, loose: bool) -> str:

@@ -55,6 +55,24 @@ def test_value_that_is_named_by_a_pair_is_hidden_like_one_under_that_key() -> No
     assert told({"fields": {"tb_message": "Handed to A. Muster"}}) == {"fields": {"tb_message": "[personal]"}}
 
 
+def test_a_checkpoints_words_are_hidden_and_an_errors_words_are_not() -> None:
+    checkpoint = {
+        "checkpoint_time": "2026-11-22T10:00:00",
+        "tag": "Delivered",
+        "city": "Ulm",
+        "subtag_message": "Signed",
+    }
+    answer = {
+        "meta": {"code": 200, "message": "OK"},
+        "data": {"checkpoints": [{**checkpoint, "message": "Handed to A. Muster", "location": "Muster, back door"}]},
+    }
+    hidden = {**checkpoint, "message": "[personal]", "location": "[personal]"}
+    assert told(answer) == {"meta": answer["meta"], "data": {"checkpoints": [hidden]}}
+    assert told({**checkpoint, "message": None, "location": ""}) == {**checkpoint, "message": None, "location": ""}
+    assert told(json.dumps(answer)) == told(answer)
+    assert "Muster" not in redact_json(json.dumps(answer)[:-4])
+
+
 def test_address_and_customers_are_hidden_whole() -> None:
     order = {
         "id": "O",
