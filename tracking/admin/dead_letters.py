@@ -86,7 +86,8 @@ def selected(request: HttpRequest) -> Selection | None:
     if (pk := asked.get("job", "")).isdecimal() and len(pk) < 19:
         return Selection(job=int(pk))
     if asked.get("kind") in JobKind.values:
-        return Selection(cause=Cause(asked["kind"], clean(asked.get("code", "")), clean(asked.get("upstream", ""))))
+        code, upstream = clean(asked.get("code", "")), clean(asked.get("upstream", ""))
+        return Selection(kind=asked["kind"], code=code, upstreams=(upstream,))
     return Selection() if asked.get("all") == "1" else None
 
 
@@ -99,8 +100,9 @@ def name_of(selection: Selection) -> str:
     """The selection in words."""
     if selection.job is not None:
         return _("Job %(number)d") % {"number": selection.job}
-    if (cause := selection.cause) is not None:
-        return " · ".join(part for part in (str(JobKind(cause.kind).label), cause.code, cause.upstream) if part)
+    if selection.kind is not None:
+        parts = (str(JobKind(selection.kind).label), selection.code, *selection.upstreams)
+        return " · ".join(part for part in parts if part)
     return _("All dead letters")
 
 

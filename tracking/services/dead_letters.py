@@ -43,19 +43,21 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which dead letters are meant: one job, one cause, or (both None) all of them."""
+    """Which dead letters are meant: those that fit all that is given here; all of them where nothing is."""
 
     job: int | None = None
-    cause: Cause | None = None
+    kind: str | None = None
+    code: str | None = None
+    upstreams: tuple[str, ...] = ()
 
     def rows(self) -> QuerySet[Job]:
         dead = Job.objects.filter(dead_at__isnull=False)
-        if self.job is not None:
-            return dead.filter(pk=self.job)
-        if self.cause is not None:
-            cause = self.cause
-            return dead.filter(kind=cause.kind, last_error_code=cause.code, upstream=cause.upstream)
-        return dead
+        for column, wanted in {"pk": self.job, "kind": self.kind, "last_error_code": self.code}.items():
+            dead = dead.filter(**{column: wanted}) if wanted is not None else dead
+        return dead.filter(upstream__in=self.upstreams) if self.upstreams else dead
+
+
+ALL = Selection()
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ class Preview:
     shown: Sequence[Job]
 
 
-def groups() -> list[Group]:
+def groups(selection: Selection = ALL) -> list[Group]:
     """By cause, the largest first. Two queries."""
-    rows = Job.objects.filter(dead_at__isnull=False).order_by().values("kind", "last_error_code", "upstream")
+    rows = selection.rows().order_by().values("kind", "last_error_code", "upstream")
     found = rows.annotate(n=Count("pk"), oldest=Min("dead_at"), newest=Max("pk")).order_by("-n", "oldest")
     samples = Job.objects.in_bulk([row["newest"] for row in found])
     return [
@@ -106,14 +108,13 @@ def preview(selection: Selection) -> Preview:
 def requeue(selection: Selection, *, actor: str, reason: str) -> int:
     """Make them due now, with a fresh count of tries, and log who did it and why; returns how many were dead still."""
     number = jobs.requeue(selection.rows())
-    cause = selection.cause
     tell(
         "dead letters requeued",
         number_of_jobs=number,
         job=selection.job,
-        kind=cause.kind if cause else "",
-        code=cause.code if cause else "",
-        upstream=cause.upstream if cause else "",
+        kind=selection.kind or "",
+        code=selection.code or "",
+        upstream=", ".join(selection.upstreams),
         actor=actor,
         reason=redact_text(reason)[:500],
     )

@@ -3,13 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db.models import Count, Max, Min
 
 from tracking.enums import JobKind
 from tracking.management.commands._arguments import account_of, project_of
-from tracking.models import Job
-from tracking.services import jobs
 from tracking.services.connections import upstream_key
+from tracking.services.dead_letters import Selection, groups, requeue
 
 
 class Command(BaseCommand):
@@ -22,21 +20,25 @@ class Command(BaseCommand):
         parser.add_argument("--project", help="Key of the project whose jobs are meant.")
         parser.add_argument("--account", help="Key of the AfterShip account whose jobs are meant.")
         parser.add_argument("--yes", action="store_true", help="Make them due again.")
+        parser.add_argument("--reason", default="", help="Why, for the log; such as what was mended.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        dead = Job.objects.filter(dead_at__isnull=False)
-        for field, value in {"pk": options["id"], "kind": options["kind"], "last_error_code": options["code"]}.items():
-            dead = dead.filter(**{field: value}) if value is not None else dead
         named = [project_of(options["project"])] if options["project"] else []
         named += [account_of(options["account"])] if options["account"] else []
-        if named:
-            dead = dead.filter(upstream__in=[upstream_key(connection) for connection in named])
-        groups = dead.values("kind", "upstream", "last_error_code")
-        for group in groups.annotate(n=Count("pk"), oldest=Min("dead_at"), words=Max("last_error")).order_by("-n"):
-            since = f"{group['oldest']:%Y-%m-%d %H:%M}"
-            cause = f"{group['kind']}, {group['upstream']}, {group['last_error_code']}"
-            self.stdout.write(f"{group['n']:>8,}  {cause}, since {since}: {group['words'][:200]}")
+        selection = Selection(
+            job=options["id"],
+            kind=options["kind"],
+            code=options["code"],
+            upstreams=tuple(upstream_key(connection) for connection in named),
+        )
+        found = groups(selection)
+        for group in found:
+            cause, since = group.cause, f"{group.oldest_at:%Y-%m-%d %H:%M}"
+            facts = f"{cause.kind}, {cause.upstream}, {cause.code}, since {since}"
+            self.stdout.write(f"{group.number:>8,}  {facts}: {group.sample.last_error[:200]}")
         if options["yes"]:
-            self.stdout.write(f"{jobs.requeue(dead):,} dead letters are due again.")
+            number = requeue(selection, actor="command line", reason=options["reason"])
+            self.stdout.write(f"{number:,} dead letters are due again.")
         else:
-            self.stdout.write(f"{dead.count():,} dead letters. With --yes they are made due again.")
+            number = sum(group.number for group in found)
+            self.stdout.write(f"{number:,} dead letters. With --yes they are made due again.")
