@@ -2,12 +2,17 @@
 
 Project ──< Store, Channel                     read from commercetools
 AfterShipAccount ──< RateBudget                one organisation at AfterShip, its key and its request rates
-Route: project (+ store) → account, brand      first match wins
+Route: conditions on a parcel → account, brand   first match wins
 CarrierMapping: carrier text (+ scope) → Courier
+StatusRule: a courier's own code → our status
+Revision                                      every change of these three rules, so that it can be explained and undone
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -15,6 +20,8 @@ from django.utils.translation import gettext_lazy as _
 
 from stores.carriers import normalise_carrier
 from stores.fields import EncryptedTextField
+from stores.routing import conditions_key
+from stores.statuses import ParcelStatus
 
 key_validator = RegexValidator(r"^[A-Za-z0-9_-]{2,256}\Z", _("2 to 256 letters, digits, _ or -."))
 colour_validator = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour such as #0b5fff."))
@@ -179,11 +186,14 @@ class Store(models.Model):
 
 
 class Channel(models.Model):
-    """A commercetools Channel: where goods come from, or are sold through."""
+    """A commercetools Channel: where goods come from, or are sold through.
+
+    ``commercetools_id`` and ``imported_at`` are empty while only a rule of ours has named it.
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="channels")
     key = models.CharField(max_length=256)
-    commercetools_id = models.CharField(max_length=64, editable=False)
+    commercetools_id = models.CharField(max_length=64, null=True, editable=False)
     name = models.JSONField(default=dict, blank=True, help_text=_("Name by locale."))
     roles = models.JSONField(default=list, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -192,6 +202,9 @@ class Channel(models.Model):
         ordering = ["project__key", "key"]
         constraints = [
             models.UniqueConstraint(fields=["project", "commercetools_id"], name="channel_id_once_per_project"),
+            models.UniqueConstraint(
+                fields=["project", "key"], condition=Q(commercetools_id=None), name="channel_named_once_per_project"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -215,14 +228,47 @@ class Brand(models.Model):
         return self.name
 
 
-class Route(models.Model):
-    """One rule: orders of this project (and store) go to that account. Lowest position first, the first match wins."""
+class Rule(models.Model):
+    """What the three kinds of rules share. ``version`` rises with every save: a decision names the one it followed."""
+
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.CONSOLE, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            self.version += 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "version", *self.derived_fields}
+        super().save(*args, **kwargs)
+
+    derived_fields: tuple[str, ...] = ()
+
+
+class Route(Rule):
+    """One rule: parcels that meet its conditions go to that account. Lowest position first, the first match wins.
+
+    A condition that is empty holds for every parcel. The default of a project is tried after all others.
+    """
+
+    class ChannelRole(models.TextChoices):
+        ANY = "", _("Supply or distribution")
+        SUPPLY = "supply", _("Supply: the goods come from it")
+        DISTRIBUTION = "distribution", _("Distribution: it is sold through it")
+
+    class Direction(models.TextChoices):
+        ALL = "all", _("All parcels")
+        OUTBOUND = "outbound", _("To the shopper")
+        RETURNS = "returns", _("Returns")
 
     class Notify(models.TextChoices):
         OFF = "off", _("Nobody")
         AFTERSHIP = "aftership", _("AfterShip")
         PLATFORM = "platform", _("Trackbridge")
 
+    name = models.CharField(max_length=120, blank=True, default="", help_text=_("What your team calls it."))
     project = models.ForeignKey(Project, models.CASCADE, related_name="routes")
     store = models.ForeignKey(
         Store,
@@ -232,28 +278,106 @@ class Route(models.Model):
         related_name="routes",
         help_text=_("Empty: every store of the project."),
     )
-    account = models.ForeignKey(AfterShipAccount, models.PROTECT, related_name="routes")
+    channel = models.ForeignKey(
+        Channel,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="routes",
+        help_text=_("Of any line item in the parcel. Empty: every channel."),
+    )
+    channel_role = models.CharField(max_length=12, choices=ChannelRole, blank=True, default=ChannelRole.ANY)
+    countries = models.JSONField(
+        default=list, blank=True, help_text=_("Destinations, such as DE, AT. Empty: everywhere.")
+    )
+    carriers = models.JSONField(
+        default=list, blank=True, help_text=_("Carrier texts as they stand on parcels. Empty: every carrier.")
+    )
+    field_name = models.CharField(
+        _("order's custom field"), max_length=36, blank=True, default="", help_text=_("Its name in commercetools.")
+    )
+    field_values = models.JSONField(
+        _("values of the field"), default=list, blank=True, help_text=_("Any of these. Empty: any value at all.")
+    )
+    direction = models.CharField(max_length=10, choices=Direction, default=Direction.ALL)
+    is_default = models.BooleanField(
+        _("default of the project"), default=False, help_text=_("Tried after all others; it has no conditions.")
+    )
+    conditions_key = models.CharField(max_length=64, default="", editable=False)
+
+    do_not_track = models.BooleanField(
+        _("do not track"), default=False, help_text=_("These parcels are not sent to AfterShip at all.")
+    )
+    account = models.ForeignKey(
+        AfterShipAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="routes",
+        help_text=_("Empty only where nothing is tracked."),
+    )
     brand = models.ForeignKey(Brand, models.PROTECT, null=True, blank=True, related_name="routes")
+    couriers = models.JSONField(
+        _("courier set"),
+        default=list,
+        blank=True,
+        help_text=_("Slugs this storefront ships with. A single one is taken where the carrier text is not mapped."),
+    )
     promise_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text=_("Delivery promise, in days."))
+    promise_days_by_country = models.JSONField(
+        _("promise by country"), default=dict, blank=True, help_text=_('Where it differs: {"AT": 4}.')
+    )
     notify = models.CharField(
         max_length=10, choices=Notify, default=Notify.OFF, help_text=_("Who writes to the shopper.")
     )
     position = models.PositiveIntegerField(default=1000, help_text=_("Rules are tried from the lowest to the highest."))
     is_active = models.BooleanField(_("active"), default=True)
-    origin = models.CharField(max_length=10, choices=Origin, default=Origin.CONSOLE, editable=False)
+
+    derived_fields = ("conditions_key",)
 
     class Meta:
-        ordering = ["position", "id"]
+        ordering = ["is_default", "position", "id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["project", "store"], condition=Q(store__isnull=False), name="route_once_per_store"
+            models.UniqueConstraint(fields=["project", "conditions_key"], name="route_once_per_conditions"),
+            models.UniqueConstraint(fields=["project"], condition=Q(is_default=True), name="route_one_default"),
+            models.CheckConstraint(condition=Q(do_not_track=True) | Q(account__isnull=False), name="route_leads_on"),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(store=None, channel=None, field_name="", direction="all"),
+                name="route_default_without_conditions",
             ),
-            models.UniqueConstraint(fields=["project"], condition=Q(store__isnull=True), name="route_once_per_project"),
             models.CheckConstraint(condition=Q(notify__in=["off", "aftership", "platform"]), name="route_notify_known"),
+            models.CheckConstraint(
+                condition=Q(direction__in=["all", "outbound", "returns"]), name="route_direction_known"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.project}/{self.store or '*'} → {self.account}"
+        target = _("not tracked") if self.do_not_track else self.account
+        return f"{self.title} → {target}"
+
+    @property
+    def title(self) -> str:
+        """Its name, or where it holds: ``demo/de-web``."""
+        return self.name or f"{self.project}/{self.store or '*'}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.conditions_key = conditions_key(
+            store=self.store.pk if self.store else None,  # not store_id: it may have been saved after it was set here
+            channel=self.channel.pk if self.channel else None,
+            channel_role=self.channel_role if self.channel else "",
+            countries=self.countries,
+            carriers=self.carriers,
+            field_name=self.field_name,
+            field_values=self.field_values if self.field_name else [],
+            direction=self.direction,
+            is_default=self.is_default,
+        )
+        super().save(*args, **kwargs)
+
+    def promised_days(self, country: str) -> int | None:
+        """The promise for a destination (ISO alpha-2), in days; None where none was given."""
+        days: int | None = self.promise_days_by_country.get(country, self.promise_days)
+        return days
 
 
 class Courier(models.Model):
@@ -273,44 +397,123 @@ class Courier(models.Model):
         return self.slug
 
 
-class CarrierMapping(models.Model):
-    """Carrier text of a parcel → courier, for one store, one project, or everywhere. The narrowest scope wins."""
+class CarrierMapping(Rule):
+    """Carrier text of a parcel → courier: for a channel, a store, a project, or everywhere; the narrowest wins."""
 
     carrier = models.CharField(
-        max_length=200, help_text=_("As it stands on the parcel; case and spacing do not matter.")
+        max_length=200, help_text=_("As it stands on the parcel; case, spacing and punctuation do not matter.")
     )
     carrier_key = models.CharField(max_length=200, editable=False)
     courier = models.ForeignKey(Courier, models.PROTECT, related_name="mappings")
     project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="carrier_mappings")
     store = models.ForeignKey(Store, models.CASCADE, null=True, blank=True, related_name="carrier_mappings")
+    channel = models.ForeignKey(Channel, models.CASCADE, null=True, blank=True, related_name="carrier_mappings")
     extra_fields = models.JSONField(
         default=dict, blank=True, help_text=_("Fields this courier needs, such as tracking_account_number.")
     )
-    origin = models.CharField(max_length=10, choices=Origin, default=Origin.CONSOLE, editable=False)
+
+    derived_fields = ("carrier_key",)
 
     class Meta:
-        ordering = ["carrier_key", "project", "store"]
+        ordering = ["carrier_key", "project", "store", "channel"]
         constraints = [
             models.UniqueConstraint(
-                fields=["carrier_key"], condition=Q(project=None, store=None), name="carrier_mapping_once_everywhere"
+                fields=["carrier_key"],
+                condition=Q(project=None, store=None, channel=None),
+                name="carrier_mapping_once_everywhere",
             ),
             models.UniqueConstraint(
                 fields=["carrier_key", "project"],
-                condition=Q(project__isnull=False, store=None),
+                condition=Q(project__isnull=False, store=None, channel=None),
                 name="carrier_mapping_once_per_project",
             ),
             models.UniqueConstraint(
                 fields=["carrier_key", "store"], condition=Q(store__isnull=False), name="carrier_mapping_once_per_store"
             ),
-            models.CheckConstraint(
-                condition=Q(store=None) | Q(project__isnull=False), name="carrier_mapping_store_has_project"
+            models.UniqueConstraint(
+                fields=["carrier_key", "channel"],
+                condition=Q(channel__isnull=False),
+                name="carrier_mapping_once_per_channel",
             ),
+            models.CheckConstraint(
+                condition=Q(store=None, channel=None) | Q(project__isnull=False),
+                name="carrier_mapping_scope_has_project",
+            ),
+            models.CheckConstraint(condition=Q(store=None) | Q(channel=None), name="carrier_mapping_one_scope"),
             models.CheckConstraint(condition=~Q(carrier_key=""), name="carrier_mapping_carrier_not_blank"),
         ]
 
     def __str__(self) -> str:
         return f"{self.carrier} → {self.courier}"
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.carrier_key = normalise_carrier(self.carrier)
         super().save(*args, **kwargs)
+
+
+class StatusRule(Rule):
+    """What a code of a courier means in our model: wins over AfterShip's tag while the code is the newest scan's."""
+
+    class Code(models.TextChoices):
+        RAW = "raw", _("Courier's own code")
+        SUBTAG = "subtag", _("AfterShip's subtag")
+
+    courier = models.ForeignKey(
+        Courier,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="status_rules",
+        help_text=_("Empty: every courier. A rule for the courier itself wins."),
+    )
+    code_kind = models.CharField(_("kind of code"), max_length=8, choices=Code, default=Code.RAW)
+    code = models.CharField(max_length=200, help_text=_("Exactly as it comes, such as EX-17 or Exception_022."))
+    status = models.CharField(max_length=24, choices=ParcelStatus)
+
+    class Meta:
+        ordering = ["code_kind", "code", "courier"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code_kind", "code", "courier"],
+                condition=Q(courier__isnull=False),
+                name="status_rule_once_per_courier",
+            ),
+            models.UniqueConstraint(
+                fields=["code_kind", "code"], condition=Q(courier=None), name="status_rule_once_for_all"
+            ),
+            models.CheckConstraint(condition=~Q(code=""), name="status_rule_code_not_blank"),
+            models.CheckConstraint(condition=Q(status__in=ParcelStatus.values), name="status_rule_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.courier or '*'} {self.code} → {self.status}"
+
+
+class Revision(models.Model):
+    """One change of rules, by one person or file, kept for ever. Its id is the version of the rules as a whole.
+
+    ``changes`` lists what it did, each with the rule in words (keys, not row ids), None where there was none::
+
+        {"kind": "route" | "carrier_mapping" | "status_rule", "id": 5, "label": "…", "before": {…}, "after": {…}}
+    """
+
+    class Source(models.TextChoices):
+        CONSOLE = "console", _("Console")
+        FILE = "file", _("Configuration file")
+        CSV = "csv", _("CSV import")
+        WORKBENCH = "workbench", _("Carrier workbench")
+        ROLLBACK = "rollback", _("Rolled back")
+
+    made_at = models.DateTimeField(auto_now_add=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    actor_name = models.CharField(max_length=150, blank=True, default="", help_text=_("Kept when the user is gone."))
+    source = models.CharField(max_length=12, choices=Source)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    changes = models.JSONField(default=list)
+    restores = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="restored_by")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

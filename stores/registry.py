@@ -59,10 +59,19 @@ def import_stores(project: Project, documents: Iterable[dict[str, Any]]) -> Impo
 
 
 def import_channels(project: Project, documents: Iterable[dict[str, Any]]) -> Imported:
-    """Keep every Channel with its names by locale and roles; a changed key follows the id. As `import_stores`."""
+    """Keep every Channel with its names by locale and roles; a changed key follows the id. As `import_stores`.
+
+    A channel that only a rule has named by its key so far gets its id, and stays the rule's.
+    """
     rows = [channel_of(project, Fields(document, f"channels[{n}]")) for n, document in enumerate(documents)]
     by_id = {row.commercetools_id: row for row in rows}
-    return save(Channel, project, by_id, "commercetools_id", ["key", "name", "roles"])
+    with transaction.atomic():
+        known = set(Channel.objects.filter(project=project).values_list("commercetools_id", flat=True))
+        for row in rows:
+            if row.commercetools_id not in known:
+                named = Channel.objects.filter(project=project, key=row.key, commercetools_id=None)
+                named.update(commercetools_id=row.commercetools_id)
+        return save(Channel, project, by_id, "commercetools_id", ["key", "name", "roles"])
 
 
 def save(

@@ -3,27 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class ParcelStatus(models.TextChoices):
-    """Our standard status model: what one tracking, and by roll-up one order, is said to be."""
-
-    PENDING = "pending", _("Pending")
-    INFO_RECEIVED = "info_received", _("Info received")
-    IN_TRANSIT = "in_transit", _("In transit")
-    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
-    ATTEMPT_FAILED = "attempt_failed", _("Attempt failed")
-    AVAILABLE_FOR_PICKUP = "available_for_pickup", _("Available for pickup")
-    DELIVERED = "delivered", _("Delivered")
-    DELAYED = "delayed", _("Delayed")
-    EXCEPTION = "exception", _("Exception")
-    RETURNING = "returning", _("Returning to sender")
-    RETURNED = "returned", _("Returned to sender")
-    LOST = "lost", _("Lost")
-    DISPOSED = "disposed", _("Disposed of")
-    CANCELLED = "cancelled", _("Cancelled")
-    EXPIRED = "expired", _("Expired")
-    UNKNOWN = "unknown", _("Unknown")
-
+from stores.statuses import ParcelStatus
 
 # Nothing more is to come, as a rule; AfterShip may know better.
 FINISHED = frozenset(
@@ -75,6 +55,10 @@ class JobKind(models.TextChoices):
     POLL = "poll", _("Read what AfterShip changed")
     RECONCILE_ORDERS = "reconcile_orders", _("Compare the project's orders")
     RECONCILE_TRACKINGS = "reconcile_trackings", _("Compare the account's trackings")
+    IMPORT_REGISTRY = "import_registry", _("Import the project's stores and channels")
+    EXAMINE = "examine", _("Look into trackings without news")
+    REMAP = "remap", _("Move parcels by hand")
+    APPLY_STATUS_RULES = "apply_status_rules", _("Apply changed status rules")
 
 
 class RunKind(models.TextChoices):
@@ -82,12 +66,15 @@ class RunKind(models.TextChoices):
 
     BACKFILL = "backfill", _("Backfill")
     RECONCILE = "reconcile", _("Reconcile")
+    REGISTRY = "registry", _("Import from upstream")
 
 
 class ProblemKind(models.TextChoices):
     UNROUTED = "unrouted", _("No route")
     UNMAPPED_CARRIER = "unmapped_carrier", _("Carrier not recognised")
     CARRIER_MISMATCH = "carrier_mismatch", _("Carrier corrected by AfterShip")
+    CARRIER_DOUBTFUL = "carrier_doubtful", _("Carrier is doubtful")
+    OUTSIDE_COURIER_SET = "outside_courier_set", _("Courier outside the route's set")
     BAD_NUMBER = "bad_number", _("Tracking number not usable")
     MISSING_FIELD = "missing_field", _("Courier needs more fields")
     REFUSED = "refused", _("Refused upstream")
@@ -99,3 +86,40 @@ class ProblemKind(models.TextChoices):
     NUMBER_REUSED = "number_reused", _("Number was used before")
     DRIFT = "drift", _("Upstreams disagree")
     DEAD_LETTER = "dead_letter", _("Gave up")
+
+
+class RemapState(models.TextChoices):
+    """running ⇄ stopped → done; done → undoing → undone. A remap that is stopped can be resumed."""
+
+    RUNNING = "running", _("Running")
+    STOPPED = "stopped", _("Stopped")
+    DONE = "done", _("Done")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class RemapItemState(models.TextChoices):
+    """waiting → moved | skipped; moved → undone | kept (it was moved again since, so undoing leaves it)."""
+
+    WAITING = "waiting", _("Waiting")
+    MOVED = "moved", _("Moved")
+    SKIPPED = "skipped", _("Skipped")
+    UNDONE = "undone", _("Undone")
+    KEPT = "kept", _("Left as it is")
+
+
+class StaffActionKind(models.TextChoices):
+    """What people do in the console that changes what happens to parcels."""
+
+    REMAP = "remap", _("Remapped")
+    UNDO_REMAP = "undo_remap", _("Undid a remap")
+    CHANGE_RULES = "change_rules", _("Changed rules")
+    MAP_CARRIER = "map_carrier", _("Mapped a carrier")
+    RETRACK = "retrack", _("Tracked again")
+    COMPLETE = "complete", _("Marked as completed")
+    STOP = "stop", _("Stopped tracking")
+    SYNC = "sync", _("Read again")
+    REPLAY = "replay", _("Replayed a receipt")
+    REQUEUE = "requeue", _("Requeued a job")
+    ASSIGN = "assign", _("Assigned a problem")
+    NOTE = "note", _("Wrote a note")

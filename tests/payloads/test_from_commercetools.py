@@ -244,7 +244,10 @@ class TestOrder:
         assert (order.commercetools_id, order.version, order.order_number) == (ORDER, 7, "CT-1001")
         assert (order.customer_email, order.locale) == ("erika@example.com", "de-DE")
         assert (order.order_state, order.shipment_state, order.store_key) == ("Confirmed", "Ready", "de-web")
-        assert order.channel_ids == tuple(f"aaaa1111-0000-4000-8000-00000000000{n}" for n in (1, 2))
+        assert order.item_channels == {
+            item: [f"aaaa1111-0000-4000-8000-00000000000{n}" for n in (1, 2)] for item in (BOOT, SOCKS)
+        }
+        assert order.custom_fields == {"erp_id": ["4711"]}
         assert order.created_at == datetime(2026, 11, 21, 18, 4, 11, 120000, UTC)
         assert order.last_modified_at == datetime(2026, 11, 22, 10, 0, 1, 532000, UTC)
         assert order.destination == Destination(country="DE", state="BE", city="Berlin", postal_code="10115")
@@ -290,7 +293,7 @@ class TestOrder:
     def test_bare_order_has_empty_values(self):
         order = parse_order(document("commercetools/order__guest_without_shipping"))
         assert (order.order_number, order.customer_email, order.locale, order.store_key) == ("", "", "", "")
-        assert (order.parcels, order.items, order.channel_ids, order.fields) == ((), {}, (), {})
+        assert (order.parcels, order.items, order.item_channels, order.fields) == ((), {}, {}, {})
         assert order.destination == Destination()
 
     def test_smallest_order(self):

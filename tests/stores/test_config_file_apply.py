@@ -208,7 +208,7 @@ def test_file_becomes_rows(config: ConfigFile) -> None:
     assert list(
         CarrierMapping.objects.values_list("carrier_key", "courier__slug", "project__key", "store__key", "origin")
     ) == [
-        ("dhl paket", "dhl-germany", None, None, "file"),
+        ("dhlpaket", "dhl-germany", None, None, "file"),
         ("post", "austrian-post", "demo", "at-web", "file"),
     ]
     assert list(Store.objects.values_list("key", "imported_at")) == [("at-web", None), ("de-web", None)]

@@ -286,6 +286,6 @@ def route_block(parcel: Parcel) -> Table:
     return Table(
         _("Route"),
         [_("Rule"), _("Matched"), _("Because")],
-        [[f"#{rule}", _("yes") if hit else _("no"), reason] for rule, hit, reason in parcel.route_trace],
+        [[f"#{rule}", _("yes") if hit else _("no"), reason] for rule, hit, reason, *_ in parcel.route_trace],
         _("The rules have not been asked yet: a parcel without a number waits."),
     )

@@ -1,8 +1,10 @@
 from tracking.models.inbox import Receipt, Refusal
+from tracking.models.learned import NumberForm, SeenCode
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.problems import Problem
 from tracking.models.runs import Run
+from tracking.models.staff import Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
 from tracking.models.writes import Write
 
@@ -11,12 +13,17 @@ __all__ = [
     "Checkpoint",
     "Heartbeat",
     "Job",
+    "NumberForm",
     "Order",
     "Parcel",
     "Problem",
     "Receipt",
     "Refusal",
+    "Remap",
+    "RemapItem",
     "Run",
+    "SeenCode",
+    "StaffAction",
     "Tracking",
     "Write",
 ]

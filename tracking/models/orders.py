@@ -26,6 +26,12 @@ class Order(models.Model):
     destination_city = models.CharField(max_length=200, blank=True, default="")
     destination_postal_code = models.CharField(max_length=40, blank=True, default="")
     items = models.JSONField(default=dict, blank=True, help_text="Ordered quantity by line item id.")
+    item_channels = models.JSONField(
+        default=dict, blank=True, help_text="Ids of [supply, distribution] channel by line item id, where it has any."
+    )
+    custom_fields = models.JSONField(
+        default=dict, blank=True, help_text="The merchant's own custom fields that routes may ask for: texts by name."
+    )
     ordered_at = models.DateTimeField(null=True, blank=True)
 
     version = models.BigIntegerField(null=True, blank=True)
@@ -74,7 +80,17 @@ class Parcel(models.Model):
         default=list, blank=True, help_text="Number, carrier and direction that the tracking was chosen for."
     )
     route = models.ForeignKey("stores.Route", models.SET_NULL, null=True, blank=True, related_name="parcels")
-    route_trace = models.JSONField(default=list, blank=True)
+    route_trace = models.JSONField(
+        default=list, blank=True, help_text="Each rule that was tried: [its id, hit, the values seen, its version]."
+    )
+    decision = models.JSONField(
+        default=dict, blank=True, help_text="The facts that the rules saw, and the courier with the reason for it."
+    )
+    override = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What a person chose instead: any of route (id), account (key), courier (slug), number.",
+    )
 
     type_id = models.CharField(max_length=64, blank=True, default="")
     carried = models.JSONField(default=dict, blank=True)
@@ -84,6 +100,7 @@ class Parcel(models.Model):
     written_at = models.DateTimeField(null=True, blank=True, help_text="When commercetools last took a write of ours.")
 
     class Meta:
+        permissions = [("remap_parcel", "Can move parcels to another route, account, courier or number")]
         constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]
         indexes = [models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written")]
 

@@ -20,6 +20,10 @@ class Problem(models.Model):
         max_length=1000, help_text="What is wrong, in words; an upstream's own where it gave some."
     )
     next_step = models.CharField(max_length=500, help_text="Who does what to mend it.")
+    evidence = models.JSONField(default=list, blank=True, help_text="What speaks for the cause: one sentence each.")
+    proposal = models.JSONField(
+        default=dict, blank=True, help_text="What would mend it: any of courier (slug), carrier (text), route (words)."
+    )
     order = models.ForeignKey("tracking.Order", models.CASCADE, null=True, blank=True, related_name="problems")
     parcel = models.ForeignKey("tracking.Parcel", models.CASCADE, null=True, blank=True, related_name="problems")
     tracking = models.ForeignKey("tracking.Tracking", models.CASCADE, null=True, blank=True, related_name="problems")

@@ -36,6 +36,14 @@ class Tracking(models.Model):
     is_adopted = models.BooleanField(default=False, help_text="AfterShip had it before us: never deleted by us.")
 
     status = models.CharField(max_length=24, choices=ParcelStatus, default=ParcelStatus.PENDING)
+    status_rule = models.ForeignKey(
+        "stores.StatusRule",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="trackings",
+        help_text="The rule that this status follows, where it is not AfterShip's tag.",
+    )
     tag = models.CharField(max_length=64, blank=True, default="")
     subtag = models.CharField(max_length=64, blank=True, default="")
     subtag_message = models.CharField(max_length=500, blank=True, default="")
@@ -60,6 +68,10 @@ class Tracking(models.Model):
     forgotten_at = models.DateTimeField(
         null=True, blank=True, help_text="When AfterShip no longer had it: it deletes after 120 days. Ours stays."
     )
+    detected = models.JSONField(
+        default=list, blank=True, help_text="Couriers that AfterShip's detection gives for this number, when asked."
+    )
+    examined_at = models.DateTimeField(null=True, blank=True, help_text="When its long silence was looked into.")
     is_fenced = models.BooleanField(
         default=False, help_text="All its news is older than the order: the number was used before. Not written."
     )

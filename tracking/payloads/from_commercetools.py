@@ -53,6 +53,8 @@ OWN_FIELD_PREFIX = "tb_"
 ALPHA_2 = re.compile(r"[A-Z]{2}")
 # A body of 1 MiB cannot hold more real messages; a list of a million zeros must not become a million receipts.
 MOST_MESSAGES = 5_000
+# Of an order's own custom fields, for rules: so many fields, values of one field, and characters of a value.
+MOST_FIELDS, LONGEST_FIELD = 50, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,11 @@ class ParcelSnapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderSnapshot:
-    """An order at one version. ``items`` are the ordered quantities, ``fields`` only our own (``tb_…``)."""
+    """An order at one version. ``items`` are the ordered quantities, ``fields`` only our own (``tb_…``).
+
+    ``item_channels``: line item id → ids of its [supply, distribution] channel, "" where it has none; the order itself
+    has no channel. ``custom_fields``: the merchant's own, name → values as text, as far as a rule can compare them.
+    """
 
     commercetools_id: str
     version: int
@@ -116,7 +122,8 @@ class OrderSnapshot:
     order_state: str = ""
     shipment_state: str = ""
     store_key: str = ""
-    channel_ids: tuple[str, ...] = ()
+    item_channels: dict[str, list[str]] = field(default_factory=dict)
+    custom_fields: dict[str, list[str]] = field(default_factory=dict)
     created_at: datetime | None = None
     last_modified_at: datetime | None = None
     destination: Destination = NO_DESTINATION
@@ -232,7 +239,8 @@ def parse_order(document: object) -> OrderSnapshot:
         order_state=node.text("orderState", 30),
         shipment_state=node.text("shipmentState", 30),
         store_key=node.child("store").text("key", 256),
-        channel_ids=channel_ids(line_items),
+        item_channels=item_channels(line_items),
+        custom_fields=merchant_fields(custom),
         created_at=node.instant("createdAt"),
         last_modified_at=node.instant("lastModifiedAt"),
         destination=parse_destination(node),
@@ -255,12 +263,44 @@ def email(text: str) -> str:
     return text if len(text) <= 320 else ""
 
 
-def channel_ids(line_items: list[Node]) -> tuple[str, ...]:
-    """The order itself has no channel; its line items name where the goods come from and which prices apply."""
-    found = [
-        item.child(name).text("id", 64) for item in line_items for name in ("supplyChannel", "distributionChannel")
-    ]
-    return tuple(dict.fromkeys(channel for channel in found if channel))
+def item_channels(line_items: list[Node]) -> dict[str, list[str]]:
+    """Where the goods come from and which prices apply, of line items that say either."""
+    found = {}
+    for item in line_items:
+        channels = [item.child(name).text("id", 64) for name in ("supplyChannel", "distributionChannel")]
+        if any(channels):
+            found[item.identifier("id")] = channels
+    return found
+
+
+def merchant_fields(custom: Node) -> dict[str, list[str]]:
+    """The order's fields that are not ours, as texts: what is text, number, truth, enum, reference or a set of these.
+
+    Long texts, texts by locale, money and objects are no condition of a rule, and may name people: left out.
+    """
+    found = {}
+    for name, value in list(custom.child("fields").value.items())[:MOST_FIELDS]:
+        if name.startswith(OWN_FIELD_PREFIX) or len(name) > 36:
+            continue
+        several = value if isinstance(value, list) else [value]
+        if texts := [text for one in several[:MOST_FIELDS] if (text := field_text(one))]:
+            found[clean_text(name, 36)] = texts
+    return found
+
+
+def field_text(value: object) -> str:
+    """``True`` → ``true``, ``3.50`` → ``3.5``, a reference → its id; "" for what cannot be compared as one text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if abs(value) <= LARGEST_INTEGER else ""
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, dict) and isinstance(value.get("typeId"), str):
+        value = value.get("id") or value.get("key")
+    if not isinstance(value, str) or len(value) > LONGEST_FIELD:
+        return ""
+    return clean_text(value, LONGEST_FIELD).strip()
 
 
 def parse_destination(node: Node) -> Destination:

@@ -1,20 +1,25 @@
-"""Which tracking a parcel needs: number ─> route ─> courier ─> Tracking, or a Problem that says what is missing.
+"""Which tracking a parcel needs: number ─> rules ─> Tracking, or a Problem that says what is missing.
+
+    facts_of ─> RuleSet.decide ─> what a person chose instead (override) ─> route, account, courier, number
+                                                                              └─> live_tracking (+ PUSH)
 
 A parcel without a number waits quietly. One tracking serves all parcels with the same number, account and courier.
 Once AfterShip has the tracking, the choice stands until the parcel's own number, carrier or direction changes: a new
-rule moves nothing behind anybody's back.
+rule moves nothing behind anybody's back. To move what stands is a person's act (``remap.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.utils import timezone
 
-from stores.carriers import normalise_carrier
-from stores.models import AfterShipAccount, CarrierMapping, Courier, Route
-from stores.routing import OrderFacts, Rule, choose_route
+from stores.carriers import CourierChoice
+from stores.models import AfterShipAccount, Channel, Project, Route
+from stores.routing import ParcelFacts
+from stores.rule_set import Decision, RuleSet, load_rule_set
 from tracking.enums import FINISHED, JobKind, ProblemKind
 from tracking.models import Order, Parcel, Tracking
 from tracking.payloads.errors import PayloadError
@@ -33,9 +38,12 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
     known = parcel.tracking
     if known and known.opened_at and not known.retired_at and parcel.linked_for == chosen_for:
         return None
+    if parcel.override and parcel.linked_for != chosen_for:
+        parcel.override = {}  # a person chose for the number and carrier of then
+        tell("the choice made by hand ends: the parcel itself changed", order=str(order), number=parcel.tracking_number)
     tracking = choose_tracking(order, parcel)
     parcel.tracking, parcel.linked_for = tracking, chosen_for
-    parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace"])
+    parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace", "decision", "override"])
     if tracking and tracking.opened_at and tracking.pk != before:
         want_write_back([tracking.pk], priority)
     elif tracking and not tracking.opened_at:
@@ -60,69 +68,121 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
 
 
 def choose_tracking(order: Order, parcel: Parcel) -> Tracking | None:
-    """The live tracking for the parcel's number, made where there is none; None where something is missing."""
+    """The live tracking for the parcel's number, made where there is none; None where something is missing, or a rule
+    says that nothing is tracked.
+    """
     if not parcel.tracking_number.strip():
         close_problems([ProblemKind.BAD_NUMBER, ProblemKind.UNROUTED], parcel, "The parcel has no number any more.")
         return None
     try:
-        number = clean_number(parcel.tracking_number)
+        number = clean_number(parcel.override.get("number") or parcel.tracking_number)
     except PayloadError as error:
         open_problem(ProblemKind.BAD_NUMBER, parcel, error.cause, correlation_id=order.correlation_id)
         return None
     close_problems([ProblemKind.BAD_NUMBER], parcel, "The number is usable now.")
-    route = choose(order, parcel)
-    if route is None:
+    choice = choose(order, parcel)
+    if choice is None:
         store = order.store.key if order.store else "no store"
         cause = f"No active route matches project {order.project.key}, {store}."
         open_problem(ProblemKind.UNROUTED, parcel, cause, correlation_id=order.correlation_id)
         return None
-    close_problems([ProblemKind.UNROUTED], parcel, f"Routed to {route.account.key}.")
-    choice = choose_courier(order, parcel.carrier)
-    return live_tracking(order, parcel, route.account, number, choice)
-
-
-def choose(order: Order, parcel: Parcel) -> Route | None:
-    """Ask the rules, and keep on the parcel which of them were tried and why one matched."""
-    routes = list(Route.objects.filter(project=order.project, is_active=True).select_related("store", "account"))
-    rules = [
-        Rule(id=r.pk, project=order.project.key, store=r.store.key if r.store else None, account_id=r.account_id)
-        for r in routes
-    ]
-    facts = OrderFacts(
-        project=order.project.key,
-        store=order.store.key if order.store else "",
-        country=order.destination_country,
-    )
-    decision = choose_route(facts, rules)
-    parcel.route_trace = [[step.rule_id, step.hit, step.reason] for step in decision.trace]
-    rule = decision.rule
-    parcel.route = next((route for route in routes if rule and route.pk == rule.id), None)
-    return parcel.route
+    close_problems([ProblemKind.UNROUTED], parcel, f"Routed by #{choice.route.pk}.")
+    if choice.account is None:
+        tell("parcel is not tracked, as its route says", order=str(order), number=number, route=choice.route.pk)
+        return None
+    check_courier_set(order, parcel, choice)
+    return live_tracking(order, parcel, choice.account, number, choice.courier)
 
 
 @dataclass(frozen=True)
-class CourierChoice:
-    """The slug to ask for ("" = AfterShip detects), and fields of the mapping that go with it."""
+class Choice:
+    """Where a parcel goes. ``account`` is None where its route says that nothing is tracked."""
 
-    slug: str
-    extra_fields: dict[str, str]
+    route: Route
+    account: AfterShipAccount | None
+    courier: CourierChoice
 
 
-def choose_courier(order: Order, carrier: str) -> CourierChoice:
-    """Carrier text → courier: the store's mapping, then the project's, then everybody's.
+def choose(order: Order, parcel: Parcel) -> Choice | None:
+    """Ask the rules, and what a person chose instead; keep on the parcel what was seen and decided, unsaved.
 
-    Text that is exactly a slug which AfterShip lists is that courier; any other text is left to AfterShip's detection.
-    Names are never guessed: 149 of them belong to several couriers.
+    None where no rule matches and nobody chose one.
     """
-    found = list(CarrierMapping.objects.filter(carrier_key=normalise_carrier(carrier)).select_related("courier"))
-    scopes = [(order.project_id, order.store_id), (order.project_id, None), (None, None)]
-    for scope in scopes:
-        for mapping in found:
-            if (mapping.project_id, mapping.store_id) == scope:
-                return CourierChoice(mapping.courier.slug, mapping.extra_fields)
-    if Courier.objects.filter(slug=carrier, imported_at__isnull=False).exists():
-        return CourierChoice(carrier, {})
-    return CourierChoice("", {})
+    rules = load_rule_set([order.project], [parcel.carrier])
+    facts = facts_of(order, parcel, channel_keys(order.project))
+    decision = rules.decide(facts)
+    keep_decision(parcel, facts, decision)
+    override = Override(parcel, rules)
+    parcel.route = override.route or (Route.objects.filter(pk=decision.rule.id).first() if decision.rule else None)
+    if parcel.route is None:
+        return None
+    account = override.account or (None if parcel.route.do_not_track else parcel.route.account)
+    courier = override.courier or decision.courier
+    if courier is None or override.route:
+        courier = override.courier or override.courier_of_route(facts)
+    parcel.decision["courier"] = {name: value for name, value in asdict(courier).items() if name != "extra_fields"}
+    return Choice(parcel.route, account, courier)
+
+
+def keep_decision(parcel: Parcel, facts: ParcelFacts, decision: Decision) -> None:
+    """Note on the parcel which rules were tried, and which values they saw. Unsaved."""
+    parcel.route_trace = [[step.rule_id, step.hit, step.reason, step.version] for step in decision.route.trace]
+    parcel.decision = {"facts": in_words(facts), "at": timezone.now().isoformat(timespec="seconds")}
+
+
+def in_words(facts: ParcelFacts) -> dict[str, Any]:
+    """The facts that are there, for JSON: the same keys as `ParcelFacts`."""
+    words = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in vars(facts).items()}
+    return {name: value for name, value in words.items() if value}
+
+
+class Override:
+    """What a person chose instead of the rules: rows that are there still, None for the rest."""
+
+    def __init__(self, parcel: Parcel, rules: RuleSet) -> None:
+        self.rules = rules
+        chosen: Mapping[str, Any] = parcel.override
+        self.route = Route.objects.filter(pk=chosen["route"]).first() if "route" in chosen else None
+        self.account = AfterShipAccount.objects.filter(key=chosen["account"]).first() if "account" in chosen else None
+        self.courier = CourierChoice(chosen["courier"], "chosen by hand") if "courier" in chosen else None
+
+    def courier_of_route(self, facts: ParcelFacts) -> CourierChoice:
+        """The courier as the rules give it under the route that was chosen by hand."""
+        rule = next((rule for rule in self.rules.routes if self.route and rule.id == self.route.pk), None)
+        return self.rules.courier_for(facts, rule) if rule else CourierChoice("", "left to AfterShip's detection")
+
+
+def channel_keys(project: Project) -> dict[str, str]:
+    """Channel keys by commercetools' ids."""
+    channels = Channel.objects.filter(project=project, commercetools_id__isnull=False)
+    return dict(channels.values_list("commercetools_id", "key"))
+
+
+def facts_of(order: Order, parcel: Parcel, channels: Mapping[str, str]) -> ParcelFacts:
+    """What the rules may ask of this parcel. ``channels``: keys by id; a channel nobody imported goes by its id."""
+    pairs = [pair for item, pair in order.item_channels.items() if not parcel.items or item in parcel.items]
+    supply, distribution = zip(*pairs, strict=True) if pairs else ((), ())
+    return ParcelFacts(
+        project=order.project.key,
+        store=order.store.key if order.store else "",
+        country=order.destination_country,
+        carrier=parcel.carrier,
+        is_return=parcel.is_return,
+        supply_channels=frozenset(channels.get(one, one) for one in supply if one),
+        distribution_channels=frozenset(channels.get(one, one) for one in distribution if one),
+        fields=tuple((name, tuple(values)) for name, values in sorted(order.custom_fields.items())),
+    )
+
+
+def check_courier_set(order: Order, parcel: Parcel, choice: Choice) -> None:
+    """A courier that the storefront does not ship with is used all the same, and shown."""
+    allowed: Collection[str] = choice.route.couriers
+    slug = choice.courier.slug
+    if not allowed or not slug or slug in allowed:
+        close_problems([ProblemKind.OUTSIDE_COURIER_SET], parcel, "The courier is one of the route's set.")
+        return
+    cause = f"{slug} ({choice.courier.because}) is not among the couriers of route {choice.route.title}."
+    open_problem(ProblemKind.OUTSIDE_COURIER_SET, parcel, cause, correlation_id=order.correlation_id)
 
 
 def live_tracking(

@@ -16,6 +16,8 @@ NEXT_STEP = {
     ProblemKind.UNROUTED: "Add a route for this project and store, then read the order again.",
     ProblemKind.UNMAPPED_CARRIER: "Map this carrier text to a courier, then read the order again.",
     ProblemKind.CARRIER_MISMATCH: "Check the carrier mapping: AfterShip tracks this number with another courier.",
+    ProblemKind.CARRIER_DOUBTFUL: "Look at the evidence; if it convinces you, remap to the proposed courier.",
+    ProblemKind.OUTSIDE_COURIER_SET: "Add the courier to the route's set, or correct the carrier mapping.",
     ProblemKind.BAD_NUMBER: "Correct the tracking number on the parcel in commercetools.",
     ProblemKind.MISSING_FIELD: "Complete the order's address, or the extra fields of the carrier mapping.",
     ProblemKind.REFUSED: "Read the upstream's words, mend the cause, then requeue the job.",

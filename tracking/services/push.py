@@ -69,8 +69,9 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
     """What AfterShip is told, from our rows. The shopper's e-mail goes along only where AfterShip writes to them."""
     order, route = parcel.order, parcel.route
     promised = None
-    if route and route.promise_days is not None and order.ordered_at:
-        promised = (order.ordered_at + timedelta(days=route.promise_days)).date()
+    days = route.promised_days(order.destination_country) if route else None
+    if days is not None and order.ordered_at:
+        promised = (order.ordered_at + timedelta(days=days)).date()
     return TrackingRequest(
         id=tracking.pk,
         tracking_number=tracking.tracking_number,

@@ -277,7 +277,7 @@ def decided(parcel: Parcel) -> Decided:
         account=account.key if account else "",
         asked_courier=tracking.requested_courier if tracking else "",
         courier=tracking.courier if tracking else "",
-        trace=tuple(Look(rule, hit, reason) for rule, hit, reason in parcel.route_trace),
+        trace=tuple(Look(rule, hit, reason) for rule, hit, reason, *_ in parcel.route_trace),
     )
 
 
