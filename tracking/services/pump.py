@@ -54,6 +54,7 @@ HEARTBEAT = "pump"
 OWN_HEARTBEAT = "TRACKBRIDGE_HEARTBEAT"  # environment variable: the row that this cluster's watchdog looks at
 
 NO_ANSWER = {"unreachable", "timeout", "dropped"}
+DEADLOCKS = {"40P01", "40001"}  # PostgreSQL undid this transaction in favour of another: doing it again helps
 HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.COLLECT: lambda subject: collect_order(int(subject)),
     JobKind.PUSH: push_tracking,
@@ -140,9 +141,9 @@ def drain_receipts(limit: int = RECEIPT_BATCH) -> int:
     try:
         with transaction.atomic():
             return handle(claim_receipts(limit))
-    except (OperationalError, InterfaceError):  # the database itself: nothing was lost, somebody tries again
-        raise
-    except Exception:
+    except Exception as error:
+        if is_database_lost(error):  # nothing was lost, somebody tries again
+            raise
         logger.exception("a batch of receipts failed, they are tried one by one")
     return sum(drain_one(pk) for pk in pending_receipts(timezone.now()).values_list("pk", flat=True)[:limit])
 
@@ -168,9 +169,9 @@ def drain_one(pk: int) -> int:
             return handle(
                 list(Receipt.objects.filter(pk=pk, state=ReceiptState.PENDING).select_for_update(skip_locked=True))
             )
-    except (OperationalError, InterfaceError):
-        raise
     except Exception as error:
+        if is_database_lost(error):
+            raise
         logger.exception("a receipt failed", receipt=pk)
         receipt = Receipt.objects.get(pk=pk)
         is_over = receipt.attempts + 1 >= RECEIPT_MOST_ATTEMPTS
@@ -181,6 +182,15 @@ def drain_one(pk: int) -> int:
             state=ReceiptState.QUARANTINED if is_over else ReceiptState.PENDING,
         )
         return 1
+
+
+def is_database_lost(error: Exception) -> bool:
+    """Whether the database itself is in trouble, and no receipt is to blame."""
+    return isinstance(error, OperationalError | InterfaceError) and not is_deadlock(error)
+
+
+def is_deadlock(error: Exception) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in DEADLOCKS
 
 
 def in_words(error: Exception) -> str:
@@ -276,8 +286,9 @@ def run_and_record(job: Job, *, is_probe: bool) -> None:
         except PayloadError as error:
             give_up(job, "unreadable", f"The upstream's answer cannot be read: {error}")
         except Exception as error:
-            logger.exception("a job failed for a reason of our own", kind=job.kind, subject=job.subject)
-            retry_or_bury(job, "internal", in_words(error), None, ledger)
+            code = "deadlock" if is_deadlock(error) else "internal"
+            logger.exception("a job failed for a reason of our own", kind=job.kind, subject=job.subject, code=code)
+            retry_or_bury(job, code, in_words(error), None, ledger)
         else:
             jobs.finish(job)
             if ledger.last:
