@@ -23,6 +23,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from tests.storm.processes import children, family, kill
 from tracking.management.commands import worker
 from tracking.management.commands.worker import Cluster
 from tracking.models import Heartbeat
@@ -242,25 +243,77 @@ def test_the_end_leaves_nothing_of_the_group(stub: Stub, monkeypatch: pytest.Mon
     assert cluster.process.returncode is not None
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_command_and_all_it_started(stub: Stub, number: int) -> None:
+def start_worker(program: Path | str) -> subprocess.Popen[str]:
+    """The real command, on the test's database."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + quote(str(connection.settings_dict["NAME"])))
     environment = os.environ | {"DATABASE_URL": database.geturl(), "PYTHONPATH": str(settings.BASE_DIR)}
-    process = subprocess.Popen(
-        [sys.executable, str(stub.path), "worker"],
+    return subprocess.Popen(
+        [sys.executable, str(program), "worker"],
         env=environment | {"DJANGO_SETTINGS_MODULE": "config.settings"},
         cwd=settings.BASE_DIR,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_command_and_all_it_started(stub: Stub, number: int) -> None:
+    process = start_worker(stub.path)
     try:
         pids = stub.started(1)
         wait_until(lambda: OrmQ.objects.exists())
         assert Schedule.objects.filter(name="trackbridge sweep").count() == 1
+        guard = children(process.pid)[1]
         process.send_signal(number)
         _, log = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, log
     assert '"event": "workers ended"' in log
-    wait_until(lambda: all_dead(pids))
+    wait_until(lambda: all_dead([*pids, guard]))
+
+
+def end_alone(process: subprocess.Popen[str]) -> None:
+    """SIGKILL for the watchdog only. Its log is not read to the end: what outlived it would keep that open."""
+    process.kill()
+    process.wait()
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("manner", ["hang", "stubborn"])
+def test_a_cluster_whose_watchdog_is_killed_ends_with_it(stub: Stub, manner: str) -> None:
+    stub.will(manner)
+    process = start_worker(stub.path)
+    try:
+        pids = stub.started(1)
+        wait_until(lambda: len(children(process.pid)) == 2)
+        guard = children(process.pid)[1]
+        assert all(lives(pid) for pid in [*pids, guard])
+    finally:
+        end_alone(process)
+    wait_until(lambda: all_dead([*pids, guard]))
+
+
+def test_nothing_of_a_real_cluster_outlives_its_watchdog() -> None:
+    process, pids = start_worker(settings.BASE_DIR / "manage.py"), []
+    try:
+        wait_until(lambda: Heartbeat.objects.filter(name__startswith="pump of ").exists())
+        pids = family(process.pid)
+        assert len(pids) >= 5, "the guard, django-q2's own process, its sentinel, and workers"
+    finally:
+        end_alone(process)
+    try:
+        wait_until(lambda: all_dead(pids))
+    finally:
+        kill(*pids)
+
+
+def test_a_guard_that_died_is_started_again_and_leaves_the_cluster_alone(cluster: Cluster, stub: Stub) -> None:
+    pids, guard = stub.started(1), cluster.guard
+    guard.kill()
+    guard.wait()
+    cluster.watch()
+    assert cluster.guard.pid != guard.pid
+    assert cluster.guard.poll() is None
+    assert all(lives(pid) for pid in pids)

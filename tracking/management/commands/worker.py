@@ -7,6 +7,9 @@ that, because the queue holds hints only.
 
 Clusters share one queue, so each has a heartbeat of its own: the others' life would hide that this one hangs. One that
 was silent for a while is kicked each second, whatever is queued: among several idle clusters, chance decides who wakes.
+
+Nobody watches a cluster whose watchdog was killed, so it ends with it: a guard (a shell of a few lines) waits at a pipe
+that only the watchdog holds open, and kills the group when it breaks.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ KICK_SECONDS, URGENT_KICK_SECONDS = 5.0, 1.0
 STALE_SECONDS = 45.0  # above a pump's longest stretch between two beats: one job's deadline
 STOP_SECONDS = 15.0
 FORGOTTEN_AFTER = timedelta(days=1)
+GUARD = 'read _; kill -s KILL -- "-$0"'  # POSIX; $0 is the process group
 
 
 class Command(BaseCommand):
@@ -86,11 +90,30 @@ class Cluster:
             start_new_session=True,
             env=os.environ | {OWN_HEARTBEAT: self.heartbeat},
         )
+        self.start_guard()
         logger.info("workers started", pid=self.process.pid)
+
+    def start_guard(self) -> None:
+        """In a session of its own: what ends us, such as Ctrl-C, must not end it first."""
+        self.guard = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", GUARD, str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def end_guard(self) -> None:
+        self.guard.kill()
+        self.guard.communicate()
 
     def watch(self) -> bool:
         """Kick a pump; restart the cluster if it died, or has shown no life for too long. Whether it is silent now."""
         try:
+            if self.guard.poll() is not None:
+                logger.error("the guard died and is started again", status=self.guard.returncode)
+                self.end_guard()
+                self.start_guard()
             if self.process.poll() is not None:
                 logger.error("workers died and are started again", status=self.process.returncode)
                 self.restart()
@@ -139,6 +162,7 @@ class Cluster:
             logger.exception("the heartbeat is left behind: the database does not answer")
 
     def kill(self) -> None:
+        self.end_guard()  # first: the number of the group may be given to others afterwards
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
