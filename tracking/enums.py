@@ -67,6 +67,7 @@ class RunKind(models.TextChoices):
     BACKFILL = "backfill", _("Backfill")
     RECONCILE = "reconcile", _("Reconcile")
     REGISTRY = "registry", _("Import from upstream")
+    STATUS_RULES = "status_rules", _("Apply changed status rules")
 
 
 class ProblemKind(models.TextChoices):

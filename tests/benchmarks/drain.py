@@ -83,7 +83,7 @@ def apply_one(receipt: Receipt) -> None:
         key = {"tracking_id": facts.pop("tracking_id"), "fingerprint": facts.pop("fingerprint")}
         Checkpoint.objects.get_or_create(**key, defaults=facts)
     if is_newer(snapshot, tracking):
-        take_state(tracking, snapshot)
+        take_state(tracking, snapshot, snapshot.status, None)
         tracking.save()
         for parcel in tracking.parcels.select_related("order"):
             now = timezone.now()

@@ -53,6 +53,20 @@ SUBTAG_STATUS: dict[str, ParcelStatus] = {
     "Exception_021": ParcelStatus.DISPOSED,
 }
 
+# What AfterShip documents, and how high the numbering of each tag goes (two are only implied by it).
+HIGHEST_SUBTAG: dict[str, int] = {
+    "Pending": 6,
+    "InfoReceived": 1,
+    "InTransit": 13,
+    "OutForDelivery": 4,
+    "AttemptFail": 3,
+    "AvailableForPickup": 1,
+    "Delivered": 5,
+    "Exception": 21,
+    "Expired": 1,
+}
+KNOWN_SUBTAGS = frozenset(f"{tag}_{n:03d}" for tag, highest in HIGHEST_SUBTAG.items() for n in range(1, highest + 1))
+
 # Who can act on a problem: by subtag, else by status. A status that is in neither table is no problem.
 STATUS_ACTOR: dict[ParcelStatus, Actor] = {
     ParcelStatus.ATTEMPT_FAILED: Actor.CARRIER,

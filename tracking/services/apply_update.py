@@ -28,6 +28,8 @@ from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import update_rows
+from tracking.services.seen_codes import count_codes
+from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
 
 UNKNOWN_TRACKING = "unknown tracking"
@@ -41,7 +43,7 @@ DOUBTS = [
 STATE_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
     "last_message", "last_location", "last_checkpoint_at", "is_moving", "updated_at", "snapshot_rank",
-    "status_changed_at", "opened_at", "received_at", "is_fenced",
+    "status_changed_at", "opened_at", "received_at", "is_fenced", "status_rule",
 ]  # fmt: skip
 WRITTEN_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "eta", "delivered_at", "tracking_url", "last_message",
@@ -75,6 +77,7 @@ class Batch:
     by_id: dict[str, Tracking] = field(default_factory=dict)
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     fences: dict[str, datetime] = field(default_factory=dict)
+    status_rules: StatusRules = field(default_factory=StatusRules)
     new_checkpoints: list[Checkpoint] = field(default_factory=list)
     changed: dict[str, Tracking] = field(default_factory=dict)
     to_write: set[str] = field(default_factory=set)
@@ -93,6 +96,7 @@ class Batch:
         for tracking_id, fingerprint in known:
             batch.seen[tracking_id].add(fingerprint)
         batch.fences = fences_of(tracking.pk for tracking in batch.trackings)
+        batch.status_rules = load_status_rules()
         return batch
 
     def apply(self, tracking: Tracking, snapshot: TrackingSnapshot, received_at: datetime | None = None) -> str:
@@ -115,7 +119,7 @@ class Batch:
             same = snapshot.updated_at == tracking.updated_at
             return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
         before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
-        take_state(tracking, snapshot)
+        take_state(tracking, snapshot, *self.status_rules.status_for(snapshot))
         tracking.received_at, tracking.is_fenced = received_at or timezone.now(), fenced.is_reused
         self.changed[tracking.pk] = tracking
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
@@ -131,19 +135,20 @@ class Batch:
     def save_rows(self) -> None:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
         Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
+        count_codes(self.new_checkpoints)
         update_rows(self.changed.values(), STATE_FIELDS)
         check(self.changed.values())
 
 
-def take_state(tracking: Tracking, snapshot: TrackingSnapshot) -> None:
-    """Copy the state of a newer snapshot; checkpoints are kept apart."""
+def take_state(tracking: Tracking, snapshot: TrackingSnapshot, status: ParcelStatus, rule_id: int | None) -> None:
+    """Copy the state of a newer snapshot, with the status that our rules make of it; checkpoints are kept apart."""
     newest = from_aftership.newest_checkpoint(snapshot.checkpoints)
-    if tracking.status != snapshot.status:
+    if tracking.status != status:
         tracking.status_changed_at = timezone.now()
     tracking.aftership_id = tracking.aftership_id or snapshot.aftership_id
     tracking.opened_at = tracking.opened_at or timezone.now()
     tracking.courier = snapshot.courier
-    tracking.status = snapshot.status
+    tracking.status, tracking.status_rule_id = status, rule_id
     tracking.tag, tracking.subtag, tracking.subtag_message = snapshot.tag, snapshot.subtag, snapshot.subtag_message
     tracking.eta = snapshot.eta
     tracking.delivered_at = snapshot.delivered_at_text

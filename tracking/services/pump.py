@@ -30,6 +30,7 @@ from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
 from tracking.models import Heartbeat, Job, Receipt
 from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
+from tracking.services.apply_status_rules import apply_changed_rules
 from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import patience
 from tracking.services.collect import collect_order, note_messages
@@ -64,6 +65,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.POLL: lambda subject: poll_account(int(subject)),
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),
+    JobKind.APPLY_STATUS_RULES: lambda subject: apply_changed_rules(int(subject)),
 }
 
 
