@@ -59,6 +59,18 @@ class Project(Upstream):
 
     class Inbound(models.TextChoices):
         BEARER = "bearer", _("Bearer token")
+        PUBSUB = "pubsub", _("Google Cloud Pub/Sub, push")
+        SNS = "sns", _("AWS SNS over HTTPS")
+        EVENTBRIDGE = "eventbridge", _("AWS EventBridge API destination")
+        EVENTGRID = "eventgrid", _("Azure Event Grid")
+        CONNECT = "connect", _("commercetools Connect")
+        SQS = "sqs", _("AWS SQS, pulled")
+        POLL = "poll", _("Nothing is sent: poll only")
+
+    class Poll(models.TextChoices):
+        OFF = "off", _("Do not poll")
+        MESSAGES = "messages", _("Messages")
+        ORDERS = "orders", _("Orders by last change")
 
     class ShipmentStateMode(models.TextChoices):
         OFF = "off", _("Never touch it")
@@ -72,6 +84,29 @@ class Project(Upstream):
     client_secret = EncryptedTextField()
     inbound_type = models.CharField(max_length=20, choices=Inbound, default=Inbound.BEARER)
     inbound_secret = EncryptedTextField(blank=True, default="")
+    inbound_options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("What the type needs besides its secret: audience, topic, queue … (docs/connecting.md)."),
+    )
+    poll = models.CharField(
+        max_length=10,
+        choices=Poll,
+        default=Poll.OFF,
+        help_text=_("Ask commercetools for changes as well: beside push it is a safety net."),
+    )
+    poll_cursors = models.JSONField(default=dict, blank=True, editable=False)
+    heard_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When it last told us anything, by whatever way.")
+    )
+    tracking_source = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("Where numbers stand if not on parcels: a custom field of order or delivery (docs/connecting.md)."),
+    )
+    in_stores = models.JSONField(
+        default=list, blank=True, help_text=_("Keys of the stores its API client is limited to. Empty: the project.")
+    )
     shipment_state = models.CharField(
         max_length=10,
         choices=ShipmentStateMode,
@@ -88,6 +123,7 @@ class Project(Upstream):
             models.CheckConstraint(
                 condition=Q(shipment_state__in=["off", "forward", "full"]), name="project_shipment_state_known"
             ),
+            models.CheckConstraint(condition=Q(poll__in=["off", "messages", "orders"]), name="project_poll_known"),
         ]
 
     def __str__(self) -> str:
