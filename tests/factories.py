@@ -17,7 +17,19 @@ from django.utils import timezone
 from config.correlation import new_correlation_id
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
-from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Run, Tracking, Write
+from tracking.models import (
+    Attempt,
+    Checkpoint,
+    Job,
+    NumberForm,
+    Order,
+    Parcel,
+    Problem,
+    Receipt,
+    Run,
+    Tracking,
+    Write,
+)
 from tracking.services.problems import NEXT_STEP
 
 _numbers = count(1)
@@ -188,6 +200,11 @@ def make_checkpoint(
         "reported_at": at + timedelta(minutes=20),
     }
     return Checkpoint.objects.create(tracking=tracking or make_tracking(), **defaults | facts)
+
+
+def make_number_form(form: str, courier: str, count: int) -> NumberForm:
+    """So many numbers of this form moved with this courier."""
+    return NumberForm.objects.create(form=form, courier=courier, count=count)
 
 
 def make_receipt(document: Any = None, **facts: Any) -> Receipt:

@@ -24,8 +24,10 @@ from tracking.payloads import from_aftership, json_text
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
 from tracking.services import jobs
+from tracking.services.carrier_case import Case, case_of
 from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
+from tracking.services.number_forms import UNRECOGNIZED, count_forms, is_carrier_news
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import update_rows
 from tracking.services.seen_codes import count_codes
@@ -33,13 +35,14 @@ from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
 
 UNKNOWN_TRACKING = "unknown tracking"
-UNRECOGNIZED = "unrecognized"  # AfterShip's slug for "no courier found"
 DOUBTS = [
     ProblemKind.UNKNOWN_STATUS,
     ProblemKind.UNMAPPED_CARRIER,
     ProblemKind.CARRIER_MISMATCH,
+    ProblemKind.CARRIER_DOUBTFUL,
     ProblemKind.NUMBER_REUSED,
 ]
+ABOUT_COURIERS = {ProblemKind.UNMAPPED_CARRIER, ProblemKind.CARRIER_MISMATCH}
 STATE_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
     "last_message", "last_location", "last_checkpoint_at", "is_moving", "updated_at", "snapshot_rank",
@@ -81,6 +84,7 @@ class Batch:
     new_checkpoints: list[Checkpoint] = field(default_factory=list)
     changed: dict[str, Tracking] = field(default_factory=dict)
     to_write: set[str] = field(default_factory=set)
+    moved: list[Tracking] = field(default_factory=list)
 
     @classmethod
     def lock(cls, account: AfterShipAccount, aftership_ids: Iterable[str]) -> Batch:
@@ -119,7 +123,10 @@ class Batch:
             same = snapshot.updated_at == tracking.updated_at
             return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
         before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
+        is_fresh = tracking.status_changed_at is None
         take_state(tracking, snapshot, *self.status_rules.status_for(snapshot))
+        if is_fresh and tracking.status_changed_at and is_carrier_news(snapshot):
+            self.moved.append(tracking)
         tracking.received_at, tracking.is_fenced = received_at or timezone.now(), fenced.is_reused
         self.changed[tracking.pk] = tracking
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
@@ -130,14 +137,23 @@ class Batch:
     def save(self) -> None:
         """Save everything, and wish for a write of every order that shows one of the changed numbers."""
         self.save_rows()
+        learn([self])
         want_write_back(self.to_write)
 
     def save_rows(self) -> None:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
         Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
-        count_codes(self.new_checkpoints)
         update_rows(self.changed.values(), STATE_FIELDS)
         check(self.changed.values())
+
+
+def learn(batches: Sequence[Batch]) -> None:
+    """Count what the news of one transaction teach, after its trackings and before its wishes.
+
+    Once for all accounts: whoever does the same locks codes, forms and jobs in one order.
+    """
+    count_codes(row for batch in batches for row in batch.new_checkpoints)
+    count_forms(tracking for batch in batches for tracking in batch.moved)
 
 
 def take_state(tracking: Tracking, snapshot: TrackingSnapshot, status: ParcelStatus, rule_id: int | None) -> None:
@@ -205,9 +221,18 @@ def check(trackings: Collection[Tracking]) -> None:
     for tracking in trackings:
         doubts = doubts_of(tracking)
         for kind, cause in doubts.items():
-            open_problem(kind, tracking, cause, correlation_id=tracking.correlation_id)
+            case = case_of(tracking) if kind in ABOUT_COURIERS else Case()
+            code = tracking.correlation_id
+            open_problem(kind, tracking, cause, correlation_id=code, evidence=case.evidence, proposal=case.proposal)
         if subject_key(tracking) in had_problem:
-            close_problems(set(DOUBTS) - set(doubts), tracking, f"It is {tracking.status} with {tracking.courier} now.")
+            healed = set(DOUBTS) - set(doubts) - unanswered(tracking)
+            close_problems(healed, tracking, f"It is {tracking.status} with {tracking.courier} now.")
+
+
+def unanswered(tracking: Tracking) -> set[ProblemKind]:
+    """Doubts that no news can settle yet: while nothing moves, the courier stays as doubtful as it was."""
+    is_corrected = tracking.courier not in ("", tracking.requested_courier)
+    return set() if tracking.status != ParcelStatus.PENDING or is_corrected else {ProblemKind.CARRIER_DOUBTFUL}
 
 
 def doubts_of(tracking: Tracking) -> dict[ProblemKind, str]:
@@ -236,6 +261,7 @@ def apply_receipts(receipts: Sequence[Receipt]) -> None:
     """
     events = {receipt: event for receipt in receipts if (event := read_event(receipt)) is not None}
     to_write: set[str] = set()
+    batches = []
     for endpoint in sorted({receipt.endpoint for receipt in events}):
         mine = {receipt: event for receipt, event in events.items() if receipt.endpoint == endpoint}
         account = AfterShipAccount.objects.get(key=endpoint)
@@ -244,6 +270,8 @@ def apply_receipts(receipts: Sequence[Receipt]) -> None:
             apply_event(batch, receipt, event)
         batch.save_rows()
         to_write |= batch.to_write
+        batches.append(batch)
+    learn(batches)
     want_write_back(to_write)  # once for all accounts: jobs are locked in one order, whoever else does the same
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -39,10 +39,16 @@ def open_problem(
     *,
     correlation_id: str,
     order: Order | None = None,
+    evidence: Sequence[str] = (),
+    proposal: Mapping[str, str] | None = None,
 ) -> Problem:
-    """Open the problem, or count it once more where it is open. Safe to repeat and to race: one open row each."""
+    """Open the problem, or count it once more where it is open. Safe to repeat and to race: one open row each.
+
+    ``evidence`` and ``proposal`` are as `Problem` describes them; those of the last time stand.
+    """
     links = links_of(subject, order)
     facts = {"cause": cause[:1000], "seen_at": timezone.now(), "correlation_id": correlation_id}
+    facts |= {"evidence": list(evidence), "proposal": dict(proposal or {})}
     known = Problem.objects.filter(kind=kind, subject=subject_key(subject), closed_at=None)
     if known.update(occurrences=F("occurrences") + 1, **facts):
         return known.get()

@@ -22,6 +22,7 @@ from tracking.payloads.from_commercetools import Destination
 from tracking.payloads.to_aftership import TrackingRequest
 from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
+from tracking.services.carrier_case import Case, case_of
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.story import tell
 
@@ -188,7 +189,16 @@ def refused(tracking: Tracking, parcel: Parcel, error: Refused) -> None:
     cause = f"{error.code}: {error.message}"
     if kind == ProblemKind.UNMAPPED_CARRIER:
         cause = f"Carrier '{parcel.carrier}' ({tracking.requested_courier or 'not mapped'}). {cause}"
-    open_problem(kind, tracking, cause, correlation_id=tracking.correlation_id, order=parcel.order)
+    case = case_of(tracking) if kind == ProblemKind.UNMAPPED_CARRIER else Case()
+    open_problem(
+        kind,
+        tracking,
+        cause,
+        correlation_id=tracking.correlation_id,
+        order=parcel.order,
+        evidence=case.evidence,
+        proposal=case.proposal,
+    )
 
 
 def retire_wish(tracking: Tracking) -> jobs.Wish:
