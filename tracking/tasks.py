@@ -13,6 +13,7 @@ from django_q.models import Failure, Schedule
 from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
+from tracking.services.doubts import examine_all
 from tracking.services.poll import poll_all
 from tracking.services.pump import HEARTBEAT, pump
 from tracking.services.reconcile import reconcile_all
@@ -71,6 +72,12 @@ def run_poll() -> None:
     kick()
 
 
+def run_examine() -> None:
+    """Each hour: look into trackings that have had no news for long, behind live work."""
+    examine_all()
+    kick()
+
+
 def run_reconcile() -> None:
     """Each night: compare commercetools, our rows and AfterShip, behind live work."""
     reconcile_all()
@@ -80,6 +87,7 @@ def run_reconcile() -> None:
 SCHEDULES: dict[str, dict[str, object]] = {
     "trackbridge sweep": {"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1},
     "trackbridge poll": {"func": "tracking.tasks.run_poll", "schedule_type": Schedule.MINUTES, "minutes": 5},
+    "trackbridge examine": {"func": "tracking.tasks.run_examine", "schedule_type": Schedule.HOURLY},
     "trackbridge reconcile": {"func": "tracking.tasks.run_reconcile", "schedule_type": Schedule.DAILY},
 }
 NIGHT = 2  # o'clock, UTC

@@ -36,6 +36,7 @@ from tracking.services.budget import patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
 from tracking.services.couriers import import_couriers
+from tracking.services.doubts import examine_account
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
 from tracking.services.problems import close_problems, open_problem
@@ -66,6 +67,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),
     JobKind.APPLY_STATUS_RULES: lambda subject: apply_changed_rules(int(subject)),
+    JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
 }
 
 
