@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tracking.enums import ReceiptState
 from tracking.models import Attempt, Job, Receipt
-from tracking.services.jobs import due_jobs
+from tracking.services.jobs import LIVE, due_jobs
 
 WINDOW = timedelta(minutes=5)
 
@@ -61,13 +61,16 @@ def receipts() -> Backlog:
 def jobs(closed: Collection[str]) -> JobBacklog:
     """Due jobs; ``closed`` are the paused connections, whose jobs nobody may claim. Two queries.
 
-    Back-off and leases are not waiting. Finished are jobs that got a good answer: those that found nothing to say
-    upstream leave no trace.
+    Back-off and leases are not waiting. The oldest is a live one: bulk waits behind those by design, and a large
+    backfill for hours, for AfterShip's rates. Finished are jobs that got a good answer: those that found nothing to
+    say upstream leave no trace.
     """
     now = timezone.now()
     open_ones = ~Q(upstream__in=closed)
     found = due_jobs(now).aggregate(
-        all=Count("pk"), n=Count("pk", filter=open_ones), oldest=Min("next_attempt_at", filter=open_ones)
+        all=Count("pk"),
+        n=Count("pk", filter=open_ones),
+        oldest=Min("next_attempt_at", filter=open_ones & Q(priority=LIVE)),
     )
     answered = Attempt.objects.filter(started_at__gte=now - WINDOW, outcome="ok")
     finished = answered.aggregate(n=Count("job", distinct=True))["n"]

@@ -9,7 +9,8 @@ All of it is conditional UPDATEs on one row; nothing is locked while a call is u
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from tracking.enums import JobKind
 from tracking.models import Job
+from tracking.services.budget import Opening
 
 LIVE, BACKFILL = 0, 10
 DEBOUNCED = {JobKind.COLLECT, JobKind.WRITE_BACK}
@@ -97,6 +99,8 @@ def claim(
     only: str = "",
     ignore_debounce: bool = False,
     freshest: bool = False,
+    openings: Sequence[Opening] = (),
+    running: Sequence[Job] = (),
 ) -> list[Job]:
     """Lease up to ``limit`` due jobs, of all connections but ``paused`` ones, or of ``only`` one.
 
@@ -104,6 +108,9 @@ def claim(
     hour) that alone would make an event of this second wait for all of it, so every other claim asks for the
     ``freshest``: the live jobs that fell due last. Half of the work is always the oldest, so nothing starves at
     either end. Where nothing live is due, ``freshest`` makes no difference.
+
+    Jobs for which the rate of their endpoint has no slot (``openings``, less those that this process is ``running``)
+    are left alone: they would be claimed and put off again and again.
 
     Attempts + 1 and the end of the lease are committed before this returns.
 
@@ -115,10 +122,12 @@ def claim(
         due = due_jobs(now, ignore_debounce=ignore_debounce).exclude(upstream__in=paused)
         if only:
             due = due.filter(upstream=only)
+        due = without_full(due, openings)
         oldest_first = due.order_by("priority", "next_attempt_at")
         newest_first = due.filter(priority=LIVE).order_by("-next_attempt_at")
         claimed = list(newest_first.select_for_update(skip_locked=True)[:limit]) if freshest else []
         claimed = claimed or list(oldest_first.select_for_update(skip_locked=True)[:limit])
+        claimed = fitting(claimed, openings, running)
         Job.objects.filter(pk__in=[job.pk for job in claimed]).update(
             attempts=F("attempts") + 1, next_attempt_at=lease_until
         )
@@ -126,6 +135,30 @@ def claim(
         job.attempts += 1
         job.next_attempt_at = lease_until
     return claimed
+
+
+def without_full(due: QuerySet[Job], openings: Sequence[Opening]) -> QuerySet[Job]:
+    """Without the kinds that would find no slot; where there is one for live work only, without those in bulk."""
+    for one in openings:
+        if not one.live:
+            due = due.exclude(upstream=one.upstream, kind=one.kind)
+        elif not one.bulk:
+            due = due.exclude(upstream=one.upstream, kind=one.kind, priority__gt=LIVE)
+    return due
+
+
+def fitting(due: list[Job], openings: Sequence[Opening], running: Sequence[Job]) -> list[Job]:
+    """As many of each kind as there are slots. Those that are running may be about to take theirs, so they count."""
+    limits = {(one.upstream, one.kind.value): one for one in openings}
+    taken = Counter((job.upstream, job.kind) for job in running)
+    fitting = []
+    for job in due:
+        key = (job.upstream, job.kind)
+        limit = limits.get(key)
+        if limit is None or taken[key] < (limit.live if job.priority == LIVE else limit.bulk):
+            taken[key] += 1
+            fitting.append(job)
+    return fitting
 
 
 def held(job: Job) -> QuerySet[Job]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from tracking.payloads.errors import PayloadError
 from tracking.services import connections, jobs
 from tracking.services.apply_status_rules import apply_changed_rules
 from tracking.services.apply_update import apply_receipts
-from tracking.services.budget import patience
+from tracking.services.budget import openings, patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
 from tracking.services.couriers import import_couriers
@@ -113,7 +113,7 @@ def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
         if report and (receipts or started):
             report(total)
         if not receipts and not started:
-            if not runner.in_flight:
+            if not runner.in_flight and not is_slot_due_soon():
                 return total
             runner.wait(IDLE_SLEEP_SECONDS)
 
@@ -128,6 +128,13 @@ def is_due_soon() -> bool:
     soon = timezone.now() + timedelta(seconds=LINGER_SECONDS)
     waiting = jobs.due_jobs(soon).exclude(upstream__in=connections.closed_upstreams())
     return waiting.exists() or pending_receipts(soon).exists()
+
+
+def is_slot_due_soon() -> bool:
+    """Whether something only waits for the rate of its endpoint, and not for long."""
+    full = [one for one in openings() if not one.bulk and one.free_in < LINGER_SECONDS]
+    due = jobs.due_jobs(timezone.now()).exclude(upstream__in=connections.closed_upstreams())
+    return any(due.filter(upstream=one.upstream, kind=one.kind).exists() for one in full)
 
 
 # ── receipts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,23 +216,25 @@ class Runner:
     """Runs jobs side by side in threads, and claims no more than it has room for; with one thread, in the caller's."""
 
     def __init__(self) -> None:
-        self.in_flight: set[Future[None]] = set()
+        self.in_flight: dict[Future[None], Job] = {}
         self.freshest = cycle([True, False])  # of two claims, one asks for the newest and one for the oldest
 
     def start_due(self, *, ignore_debounce: bool = False) -> int:
         """Claim and start due jobs; returns how many. Raises what a finished one could not record (a lost database)."""
         for over in [future for future in self.in_flight if future.done()]:
-            self.in_flight.remove(over)
+            del self.in_flight[over]
             over.result()
         room, started = settings.JOB_THREADS - len(self.in_flight), 0
         if room < 1:
             return 0
         freshest = next(self.freshest) and not ignore_debounce  # the freshest are those that still gather
-        for job, probe in claim_through_gate(room, ignore_debounce=ignore_debounce, freshest=freshest):
+        running = list(self.in_flight.values())
+        claimed = claim_through_gate(room, running=running, ignore_debounce=ignore_debounce, freshest=freshest)
+        for job, probe in claimed:
             if settings.JOB_THREADS == 1:
                 run_job(job, probe)
             else:
-                self.in_flight.add(threads().submit(run_in_thread, job, probe))
+                self.in_flight[threads().submit(run_in_thread, job, probe)] = job
             started += 1
         return started
 
@@ -241,10 +250,19 @@ class Runner:
             future.result()
 
 
-def claim_through_gate(room: int, *, ignore_debounce: bool, freshest: bool = False) -> list[tuple[Job, Probe | None]]:
+def claim_through_gate(
+    room: int, *, running: Sequence[Job] = (), ignore_debounce: bool, freshest: bool = False
+) -> list[tuple[Job, Probe | None]]:
     """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do."""
     gate = connections.gate()
-    open_ones = jobs.claim(room, paused=gate.closed, ignore_debounce=ignore_debounce, freshest=freshest)
+    open_ones = jobs.claim(
+        room,
+        paused=gate.closed,
+        ignore_debounce=ignore_debounce,
+        freshest=freshest,
+        openings=openings(),
+        running=running,
+    )
     claimed: list[tuple[Job, Probe | None]] = [(job, None) for job in open_ones]
     for probe in gate.probes:
         tries = jobs.claim(1, only=probe.key, ignore_debounce=ignore_debounce)

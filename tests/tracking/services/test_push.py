@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -306,6 +307,23 @@ class TestBudget:
         other = make_account()
         connections.SharedBudget(other).acquire("GET /couriers")
         assert RateBudget.objects.get(account=other).next_free_at < RateBudget.objects.get(account=account).next_free_at
+
+    def test_whoever_wakes_late_calls_in_another_slot(
+        self, account: AfterShipAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of two threads that the machine held up for a second, both would call at once."""
+        clock, lags = [1_800_000_000.0], [0.0, 1.0, 0.04]
+
+        def sleep(seconds: float) -> None:
+            clock[0] += seconds + lags.pop(0)
+
+        monkeypatch.setattr(time, "time", lambda: clock[0])
+        monkeypatch.setattr(time, "sleep", sleep)
+        budget = connections.SharedBudget(account)
+        budget.acquire("POST /trackings")
+        budget.acquire("POST /trackings")
+        assert lags == []
+        assert clock[0] == pytest.approx(1_800_000_000 + 1 / 18 + 1.0 + 0.04, abs=1e-3)
 
     def test_a_rate_set_on_the_row_counts(self, account: AfterShipAccount) -> None:
         RateBudget.objects.create(account=account, endpoint="GET /couriers", per_second=0.1)
