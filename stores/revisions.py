@@ -48,13 +48,21 @@ class DraftError(ValueError):
         self.cause = cause
 
 
+class StaleDraftError(DraftError):
+    """The rule was changed or removed since the draft was made."""
+
+
 @dataclass(frozen=True)
 class Draft:
-    """A wish about one rule: ``words`` as `snapshot` gives them; None removes it. ``id`` None makes a new one."""
+    """A wish about one rule: ``words`` as `snapshot` gives them; None removes it. ``id`` None makes a new one.
+
+    ``version`` is that of the rule which the draft was made from; None saves it whatever happened to the rule since.
+    """
 
     kind: str
     id: int | None
     words: dict[str, Any] | None
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def save_drafts(
     """Save all drafts and the Revision that tells of it, or nothing. Removals first, so that scopes become free.
 
     A rule that was removed comes back under its old id where the draft names it. Raises DraftError for what cannot be
-    saved, and IntegrityError where somebody else made the same rule meanwhile.
+    saved, StaleDraftError where the rule moved on, and IntegrityError where somebody else made the same rule meanwhile.
     """
     ordered = sorted(drafts, key=lambda draft: draft.words is not None)
     changes = [change for draft in ordered if (change := save_draft(draft))]
@@ -113,6 +121,8 @@ def save_draft(draft: Draft) -> Change | None:
     """Save one draft; None where there was nothing to remove."""
     model = KINDS[draft.kind]
     row = model.objects.select_for_update(of=("self",)).filter(pk=draft.id).first() if draft.id is not None else None
+    if draft.version is not None and (row is None or row.version != draft.version):
+        raise StaleDraftError("", f"{row or 'the rule'} was {'changed' if row else 'removed'} meanwhile")
     before = snapshot(row) if row else None
     if draft.words is None:
         if row is None:

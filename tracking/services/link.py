@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from stores.carriers import CourierChoice
-from stores.models import AfterShipAccount, Channel, Project, Route
+from stores.models import AfterShipAccount, Route
 from stores.routing import ParcelFacts
 from stores.rule_set import Decision, RuleSet, load_rule_set
 from tracking.enums import FINISHED, JobKind, ProblemKind
@@ -27,6 +27,7 @@ from tracking.payloads.to_aftership import clean_number
 from tracking.services import jobs
 from tracking.services.apply_update import want_write_back
 from tracking.services.connections import upstream_key
+from tracking.services.facts import channel_keys, facts_of, in_words
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.story import tell
 
@@ -130,12 +131,6 @@ def keep_decision(parcel: Parcel, facts: ParcelFacts, decision: Decision) -> Non
     parcel.decision = {"facts": in_words(facts), "at": timezone.now().isoformat(timespec="seconds")}
 
 
-def in_words(facts: ParcelFacts) -> dict[str, Any]:
-    """The facts that are there, for JSON: the same keys as `ParcelFacts`."""
-    words = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in vars(facts).items()}
-    return {name: value for name, value in words.items() if value}
-
-
 class Override:
     """What a person chose instead of the rules: rows that are there still, None for the rest."""
 
@@ -150,28 +145,6 @@ class Override:
         """The courier as the rules give it under the route that was chosen by hand."""
         rule = next((rule for rule in self.rules.routes if self.route and rule.id == self.route.pk), None)
         return self.rules.courier_for(facts, rule) if rule else CourierChoice("", "left to AfterShip's detection")
-
-
-def channel_keys(project: Project) -> dict[str, str]:
-    """Channel keys by commercetools' ids."""
-    channels = Channel.objects.filter(project=project, commercetools_id__isnull=False)
-    return dict(channels.values_list("commercetools_id", "key"))
-
-
-def facts_of(order: Order, parcel: Parcel, channels: Mapping[str, str]) -> ParcelFacts:
-    """What the rules may ask of this parcel. ``channels``: keys by id; a channel nobody imported goes by its id."""
-    pairs = [pair for item, pair in order.item_channels.items() if not parcel.items or item in parcel.items]
-    supply, distribution = zip(*pairs, strict=True) if pairs else ((), ())
-    return ParcelFacts(
-        project=order.project.key,
-        store=order.store.key if order.store else "",
-        country=order.destination_country,
-        carrier=parcel.carrier,
-        is_return=parcel.is_return,
-        supply_channels=frozenset(channels.get(one, one) for one in supply if one),
-        distribution_channels=frozenset(channels.get(one, one) for one in distribution if one),
-        fields=tuple((name, tuple(values)) for name, values in sorted(order.custom_fields.items())),
-    )
 
 
 def check_courier_set(order: Order, parcel: Parcel, choice: Choice) -> None:

@@ -1,0 +1,91 @@
+"""Every change of rules by a person: saved with its revision, told, and taken to the parcels that it concerns.
+
+drafts ─> save_drafts (rows + Revision) ─> StaffAction
+             ├─> orders that wait for a rule are read again
+             ├─> stored trackings follow changed status rules
+             └─> parcels that stand are moved, where the person wants it (``move``)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from stores.models import Project, Revision
+from stores.revisions import Draft, save_drafts
+from stores.rule_set import load_rule_set
+from tracking.enums import StaffActionKind
+from tracking.models import Remap
+from tracking.services import apply_status_rules
+from tracking.services.dry_run import dry_run
+from tracking.services.reapply import reapply_rules
+from tracking.services.staff import note_action
+
+MOST_MOVED = 100_000
+
+
+@dataclass(frozen=True)
+class RulesChanged:
+    """What a change did. ``revision`` is None where it changed nothing, ``remap`` where it moves nothing.
+
+    ``reread`` is the number of orders that wait for a rule and are read again.
+    """
+
+    revision: Revision | None = None
+    reread: int = 0
+    remap: Remap | None = None
+
+
+@transaction.atomic
+def change_rules(
+    drafts: Sequence[Draft],
+    *,
+    actor: AbstractBaseUser | None,
+    source: Revision.Source,
+    reason: str,
+    move: bool = False,
+    limit: int = MOST_MOVED,
+    restores: Revision | None = None,
+) -> RulesChanged:
+    """Save the drafts and all that follows from them, or nothing.
+
+    ``move`` also moves the parcels on their way, among the ``limit`` newest, that the rules now decide otherwise.
+    Raises what `save_drafts` raises. The caller wakes a worker once this is committed.
+    """
+    before = load_rule_set() if move else None
+    revision = save_drafts(drafts, actor=actor, source=source, reason=reason, restores=restores)
+    if revision is None:
+        return RulesChanged()
+    projects = projects_of(revision)
+    note_action(
+        StaffActionKind.CHANGE_RULES, actor=actor, summary=summary_of(revision), reason=reason, revision=revision
+    )
+    apply_status_rules.wish_for(revision)
+    affected = dry_run(before, load_rule_set(), limit=limit, projects=projects).to_move if before else []
+    if affected:
+        raise NotImplementedError("parcels that stand cannot be moved yet")
+    return RulesChanged(revision, reapply_rules(projects))
+
+
+def projects_of(revision: Revision) -> list[Project]:
+    """The projects whose parcels a revision may decide otherwise; a mapping that holds everywhere concerns them all."""
+    both = (words for change in revision.changes for words in (change["before"], change["after"]) if words)
+    keys = {words["project"] for words in both if "project" in words}
+    return list(Project.objects.all() if None in keys else Project.objects.filter(key__in=keys))
+
+
+def summary_of(revision: Revision) -> str:
+    """What a revision did, in one sentence."""
+    labels = [f"{verb_of(change)} {change['label']}" for change in revision.changes]
+    more = f" and {len(labels) - 3} more" if len(labels) > 3 else ""
+    return "; ".join(labels[:3]) + more
+
+
+def verb_of(change: dict[str, object]) -> str:
+    """``added``, ``changed`` or ``removed``."""
+    if change["before"] is None:
+        return "added"
+    return "changed" if change["after"] is not None else "removed"
