@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stores.carriers import normalise_carrier
 from stores.config_file import kinds
+from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
 from stores.config_file.source import (
     ConfigFileError,
     Field,
@@ -23,9 +23,13 @@ from stores.config_file.source import (
     read,
     read_mapping,
 )
+from stores.models import StatusRule
+from stores.routing import ALL, OUTBOUND, RETURNS
+from stores.statuses import ParcelStatus
 
 POSITION_STEP = 10
 INBOUND = {"type": Field(kinds.inbound_type, is_required=True), "secret": Field(kinds.secret)}
+ORDER_FIELD = {"name": Field(kinds.key(36), is_required=True), "values": Field(kinds.several(kinds.text(256)))}
 SCHEMA: dict[str, dict[str, Field]] = {
     "projects": {
         "key": Field(kinds.key(256), is_required=True),
@@ -51,11 +55,22 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "locales": Field(kinds.locales),
     },
     "routes": {
+        "name": Field(kinds.text(120)),
         "project": Field(kinds.key(256), is_required=True),
         "store": Field(kinds.key(256)),
-        "account": Field(kinds.key(64), is_required=True),
+        "channel": Field(kinds.key(256)),
+        "channel_role": Field(kinds.choice("supply", "distribution")),
+        "countries": Field(kinds.several(kinds.country)),
+        "carriers": Field(kinds.several(kinds.carrier)),
+        "field": Field(lambda place: read_mapping(place, ORDER_FIELD)),
+        "direction": Field(kinds.choice(OUTBOUND, RETURNS, ALL)),
+        "default": Field(kinds.yes_no),
+        "do_not_track": Field(kinds.yes_no),
+        "account": Field(kinds.key(64)),
         "brand": Field(kinds.key(64)),
+        "couriers": Field(kinds.several(kinds.slug)),
         "promise_days": Field(kinds.days),
+        "promise_days_by_country": Field(kinds.days_by_country),
         "notify": Field(kinds.choice("platform", "aftership", "off")),
         "is_active": Field(kinds.yes_no),
     },
@@ -64,9 +79,18 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "courier": Field(kinds.slug, is_required=True),
         "project": Field(kinds.key(256)),
         "store": Field(kinds.key(256)),
+        "channel": Field(kinds.key(256)),
         "extra_fields": Field(kinds.extra_fields),
     },
+    "status_rules": {
+        "courier": Field(kinds.slug),
+        "raw": Field(kinds.text(200)),
+        "subtag": Field(kinds.text(200)),
+        "status": Field(kinds.choice(*ParcelStatus.values), is_required=True),
+    },
 }
+NEEDED = {"route": "project", "carrier_mapping": "carrier", "status_rule": "code"}  # to tell one rule from another
+CONDITIONS = ("store", "channel", "channel_role", "countries", "carriers", "field", "direction")
 REFERENCES = {"project": "projects", "account": "aftership_accounts", "brand": "brands"}
 
 
@@ -81,6 +105,11 @@ class Entry:
         """The value, or None where the file leaves it out."""
         return self.values.get(name)
 
+    @property
+    def names(self) -> set[str]:
+        """The keys that stand in the file, also those whose value was refused."""
+        return {key.value for key, _ in self.place.node.value}
+
 
 @dataclass
 class Document:
@@ -92,6 +121,7 @@ class Document:
     brands: list[Entry] = field(default_factory=list)
     routes: list[Entry] = field(default_factory=list)
     carrier_mappings: list[Entry] = field(default_factory=list)
+    status_rules: list[Entry] = field(default_factory=list)
 
     @property
     def project_keys(self) -> set[str]:
@@ -112,6 +142,7 @@ def read_document(path: Path, known: Mapping[str, Collection[str]]) -> Document:
     for name, place in (places or {}).items():
         setattr(document, name, read_section(place, SCHEMA[name]))
     document.sections = frozenset(places or {})
+    check_rules(document)
     flatten(document)
     check_twice(document)
     check_references(document, known)
@@ -131,6 +162,29 @@ def read_section(place: Place, fields: Mapping[str, Field]) -> list[Entry]:
     return entries
 
 
+def check_rules(document: Document) -> None:
+    """Note what is wrong with a rule as a whole: keys that miss another one, or exclude each other."""
+    for entry in document.routes:
+        if "account" not in entry.names and not entry.get("do_not_track"):
+            entry.place.wrong("missing; only a route with do_not_track: true needs none", "account")
+        if "channel_role" in entry.names and "channel" not in entry.names:
+            entry.place.wrong("needs the channel that it is about", "channel_role")
+        for name in CONDITIONS if entry.get("default") else ():
+            if entry.get(name) not in (None, ALL):
+                entry.place.wrong("the default has no conditions; leave this out", name)
+    for entry in document.carrier_mappings:
+        for name in ("store", "channel"):
+            if name in entry.names and "project" not in entry.names:
+                entry.place.wrong("needs the project that it belongs to", name)
+        if {"store", "channel"} <= entry.names:
+            entry.place.wrong("give either store or channel, not both", "channel")
+    for entry in document.status_rules:
+        if not {"raw", "subtag"} & entry.names:
+            entry.place.wrong("missing; give it, or subtag", "raw")
+        elif {"raw", "subtag"} <= entry.names:
+            entry.place.wrong("give either raw or subtag, not both", "subtag")
+
+
 def flatten(document: Document) -> None:
     """From the file's names to those of the models."""
     for entry in document.projects:
@@ -142,6 +196,14 @@ def flatten(document: Document) -> None:
             entry.values["webhook_secret"], entry.values["previous_webhook_secret"] = secrets[:2]
     for index, entry in enumerate(document.routes, 1):
         entry.values["position"] = index * POSITION_STEP
+        if "default" in entry.values:
+            entry.values["is_default"] = entry.values.pop("default")
+        order_field = entry.values.pop("field", {})
+        entry.values.update({f"field_{name}": value for name, value in order_field.items()})
+    for entry in document.status_rules:
+        for kind in StatusRule.Code.values:
+            if code := entry.values.pop(kind, ""):
+                entry.values.update(code_kind=kind, code=code)
 
 
 def check_twice(document: Document) -> None:
@@ -150,16 +212,12 @@ def check_twice(document: Document) -> None:
         firsts: dict[Hashable, Entry] = {}
         for entry in getattr(document, name):
             note_twice(firsts, entry.get("key"), entry, f"{entry.get('key')} is there already", "key")
-    firsts = {}
-    for entry in document.routes:
-        scope = (entry.get("project"), entry.get("store"))
-        store = f"store {scope[1]}" if scope[1] else "every store"
-        note_twice(firsts, scope[0] and scope, entry, f"a second route for {store} of {scope[0]}")
-    firsts = {}
-    for entry in document.carrier_mappings:
-        carrier = normalise_carrier(entry.get("carrier") or "")
-        scope = (carrier, entry.get("project"), entry.get("store"))
-        note_twice(firsts, carrier and scope, entry, f"a second mapping of '{entry.get('carrier')}'")
+    for kind, section in SECTIONS.items():
+        firsts = {}
+        for entry in getattr(document, section):
+            words = words_of(kind, entry.values)
+            key = identity(kind, words) if entry.get(NEEDED[kind]) else None
+            note_twice(firsts, key, entry, f"a second {rule_label(kind, words)}")
 
 
 def note_twice(firsts: dict[Hashable, Entry], key: Hashable, entry: Entry, words: str, name: str = "") -> None:
@@ -172,7 +230,7 @@ def note_twice(firsts: dict[Hashable, Entry], key: Hashable, entry: Entry, words
 
 
 def check_references(document: Document, known: Mapping[str, Collection[str]]) -> None:
-    """Note every key that leads nowhere, and every store without the project it belongs to."""
+    """Note every key that leads nowhere."""
     for entry in (*document.routes, *document.carrier_mappings):
         for name, section in REFERENCES.items():
             key = entry.get(name)
@@ -180,6 +238,3 @@ def check_references(document: Document, known: Mapping[str, Collection[str]]) -
             if key is not None and key not in keys:
                 words = f"no {name} {key} in this file or in the database{did_you_mean(key, keys)}"
                 entry.place.wrong(words, name)
-    for entry in document.carrier_mappings:
-        if entry.get("store") and not entry.get("project"):
-            entry.place.wrong("needs the project that it belongs to", "store")

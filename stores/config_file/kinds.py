@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import pycountry
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
@@ -74,6 +76,35 @@ def locales(place: Place) -> list[str]:
     return [value for is_good, value in (read(item, locale) for item in items_of(place)) if is_good]
 
 
+def several(kind: Kind) -> Kind:
+    """A list of one or more such values, none of them twice."""
+
+    def read_all(place: Place) -> list[Any]:
+        values: list[Any] = []
+        for item in items_of(place):
+            is_good, value = read(item, kind)
+            if is_good and value in values:
+                item.wrong("given twice")
+            elif is_good:
+                values.append(value)
+        if not place.node.value:
+            raise Wrong("empty; give a value, or leave the key out")
+        return values
+
+    return read_all
+
+
+def country(place: Place) -> str:
+    """ISO 3166-1 alpha-2, in capitals."""
+    return checked_country(text(80)(place))
+
+
+def checked_country(code: str) -> str:
+    if pycountry.countries.get(alpha_2=code.upper()) is None:
+        raise Wrong("a country as two letters such as DE is expected (ISO 3166-1)")
+    return code.upper()
+
+
 def address(place: Place) -> str:
     """An http(s) address without credentials, query and fragment; a slash at its end makes no difference."""
     value = referred(place) if isinstance(place.node, yaml.MappingNode) else text(500)(place)
@@ -120,6 +151,19 @@ def days(place: Place) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", value) or place.node.style is not None or int(value) > 365:
         raise Wrong("a whole number of days from 0 to 365 is expected")
     return int(value)
+
+
+def days_by_country(place: Place) -> dict[str, int]:
+    """Country → days."""
+    values: dict[str, int] = {}
+    for name, child in children_of(place).items():
+        is_good, code = read(child, lambda _, name=name: checked_country(name))  # type: ignore[misc]
+        if is_good and code in values:
+            child.wrong("given twice")
+        elif is_good:
+            is_good, number = read(child, days)
+            values |= {code: number} if is_good else {}
+    return values
 
 
 def carrier(place: Place) -> str:

@@ -1,13 +1,15 @@
 """What the file changes: the document against the rows, as changes that are shown first and saved in one transaction.
 
-The file owns its routes and carrier mappings: what left it is removed, a key left out is back at its default, and a
-rule of the same scope that was made in the console is taken over. Of projects, accounts and brands it owns only the
-keys it mentions; none of them is ever deleted. Stores and couriers that nobody has imported yet are made by name.
+The file owns its routes, carrier mappings and status rules: what left it is removed, a key left out is back at its
+default, and a rule for the same that was made in the console is taken over. Of projects, accounts and brands it owns
+only the keys it mentions; none of them is ever deleted. Stores, channels and couriers that nobody has imported yet are
+made by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,13 +17,35 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
-from stores.carriers import normalise_carrier
+from stores import revisions
 from stores.config_file.document import Document, Entry
-from stores.models import AfterShipAccount, Brand, CarrierMapping, Courier, Origin, Project, Route, Store
+from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
+from stores.models import (
+    AfterShipAccount,
+    Brand,
+    CarrierMapping,
+    Channel,
+    Courier,
+    Origin,
+    Project,
+    Revision,
+    Route,
+    StatusRule,
+    Store,
+)
+from stores.routing import covers, in_order
+from stores.rule_set import KINDS, LINKS, kind_of, rule_of, snapshot
 
 CONNECTIONS = (Project, AfterShipAccount)
-RULES = (Route, CarrierMapping)
-NAMES = {Project: "project", AfterShipAccount: "account", Brand: "brand"}
+RULES = (Route, CarrierMapping, StatusRule)
+NAMES: dict[type[models.Model], str] = {
+    Project: "project",
+    AfterShipAccount: "account",
+    Brand: "brand",
+    Store: "store",
+    Channel: "channel",
+}
+UNSAVED = 2**62  # rows without an id come after all that have one
 # A change of these is a new try with new credentials: a pause ends, a token of the old ones is forgotten.
 CREDENTIALS = {
     Project: {"api_url", "auth_url", "client_id", "client_secret"},
@@ -50,12 +74,16 @@ class Difference:
 
 @dataclass
 class Change:
-    """One row to be made, changed or removed. ``row`` carries the new values already, but is not saved."""
+    """One row to be made, changed or removed. ``row`` carries the new values already, but is not saved.
+
+    ``before`` is a rule in words as it was; None where it is new, and for rows that are no rules.
+    """
 
     action: Action
     row: models.Model
     differences: list[Difference] = field(default_factory=list)
     is_takeover: bool = False
+    before: dict[str, Any] | None = None
 
     @property
     def changed_names(self) -> set[str]:
@@ -86,7 +114,7 @@ class Plan:
 
         To be asked after saving.
         """
-        concerned = [change.row.project for change in self.changes if isinstance(change.row, RULES)]
+        concerned = [change.row.project for change in self.changes if isinstance(change.row, (Route, CarrierMapping))]
         if None in concerned:
             return list(Project.objects.all())
         return sorted(set(concerned), key=lambda project: project.key)
@@ -104,16 +132,30 @@ def make_plan(document: Document) -> Plan:
 
 
 @transaction.atomic
-def save_plan(plan: Plan) -> None:
-    """Save all changes or none. Raises IntegrityError where somebody else made the same row meanwhile."""
+def save_plan(plan: Plan, reason: str = "") -> Revision | None:
+    """Save all changes or none, and keep those of rules as one Revision; None where no rule changed.
+
+    Raises IntegrityError where somebody else made the same row meanwhile.
+    """
+    changed_rules = []
     for change in plan.changes:
         if change.action == Action.REMOVE:
+            changed_rules.append(removal(change))
             change.row.delete()
     for change in plan.changes:
         if change.action == Action.CREATE:
             change.row.save(force_insert=True)
         elif change.action == Action.CHANGE:
             change.row.save(update_fields=sorted(change.changed_names | renewed(change)))
+        if change.action != Action.REMOVE and isinstance(change.row, RULES):
+            changed_rules.append(revisions.change_of(change.row, change.before))
+    return revisions.keep_revision(changed_rules, source=Revision.Source.FILE, reason=reason)
+
+
+def removal(change: Change) -> revisions.Change:
+    """To be kept of a rule that is about to be deleted. Nothing but rules is ever removed."""
+    assert isinstance(change.row, RULES)  # noqa: S101 - for the type checker; see Planner.put_rules
+    return revisions.Change(kind_of(change.row), change.row.pk, str(change.row), change.before, None)
 
 
 def renewed(change: Change) -> set[str]:
@@ -139,24 +181,30 @@ class Planner:
         self.document = document
         self.changes: list[Change] = []
         self.notes: list[str] = []
-        rules = (*document.routes, *document.carrier_mappings)
-        stores = Store.objects.filter(key__in={entry.get("store") for entry in rules} - {None})
-        slugs = {entry.values["courier"] for entry in document.carrier_mappings}
         self.projects = {row.key: row for row in Project.objects.all()}
         self.accounts = {row.key: row for row in AfterShipAccount.objects.all()}
         self.brands = {row.key: row for row in Brand.objects.all()}
-        self.stores = {(row.project.key, row.key): row for row in stores.select_related("project")}
-        self.couriers = {row.slug: row for row in Courier.objects.filter(slug__in=slugs)}
+        self.stores = by_project(Store.objects.filter(key__in=self.named("store")))
+        self.channels = by_project(Channel.objects.filter(key__in=self.named("channel")))
+        self.couriers = {row.slug: row for row in Courier.objects.filter(slug__in=self.named("courier"))}
+        self.paths: dict[int, str] = {}  # id() of a route's row → its place in the file
+
+    def named(self, name: str) -> set[str]:
+        """Every key that rules of the file give under this name; couriers also those of courier sets."""
+        entries = [entry for section in SECTIONS.values() for entry in getattr(self.document, section)]
+        sets = [entry.values.get("couriers", []) for entry in entries] if name == "courier" else []
+        return {entry.get(name) for entry in entries}.union(*sets) - {None}
 
     def plan(self) -> Plan:
         self.put_section(Project, self.projects, self.document.projects)
         self.put_section(AfterShipAccount, self.accounts, self.document.aftership_accounts)
         self.put_section(Brand, self.brands, self.document.brands)
-        self.put_routes()
-        self.put_mappings()
+        routes = self.put_rules("route")
+        self.put_rules("carrier_mapping")
+        self.put_rules("status_rule")
         named = [self.projects[entry.values["key"]] for entry in self.document.projects]
         named += [self.accounts[entry.values["key"]] for entry in self.document.aftership_accounts]
-        self.notes += [*deaf(named), *hidden(self.document.routes)]
+        self.notes += [*deaf(named), *self.shadowed(routes)]
         return Plan(self.changes, self.notes)
 
     def put_section(self, model: type[models.Model], rows: dict[str, Any], entries: list[Entry]) -> None:
@@ -167,44 +215,34 @@ class Planner:
             rows[key] = self.put(model, rows.get(key), entry.values)
         self.notes += [f"{label(rows[key])}: not in the file, left alone" for key in left_out]
 
-    def put_routes(self) -> None:
-        """Routes by project and store; one made in the console for the same is taken over, others of it stay."""
-        routes = Route.objects.select_related("project", "store", "account", "brand")
-        rows = {(row.project.key, row.store and row.store.key): row for row in routes}
-        for entry in self.document.routes:
-            values = {
-                "project": self.projects[entry.values["project"]],
-                "store": self.store_of(entry),
-                "account": self.accounts[entry.values["account"]],
-                "brand": self.brands[entry.values["brand"]] if entry.get("brand") else None,
-                "promise_days": entry.get("promise_days"),
-                "notify": entry.values.get("notify", Route.Notify.OFF.value),
-                "position": entry.values["position"],
-                "is_active": entry.values.get("is_active", True),
-                "origin": Origin.FILE.value,
-            }
-            self.put(Route, rows.pop((entry.values["project"], entry.get("store")), None), values)
-        self.remove(rows.values())
+    def put_rules(self, kind: str) -> list[Any]:
+        """Compare the rules of one kind; one made in the console for the same is taken over, others of it stay.
 
-    def put_mappings(self) -> None:
-        """Carrier mappings by text and scope, likewise."""
-        mappings = CarrierMapping.objects.select_related("project", "store", "courier")
-        rows = {
-            (row.carrier_key, row.project and row.project.key, row.store and row.store.key): row for row in mappings
+        Returns the rows as they will be.
+        """
+        model = KINDS[kind]
+        links = [name for name in LINKS if hasattr(model, name)]
+        rows: dict[Any, Any] = {
+            identity(kind, snapshot(row)): row for row in model.objects.select_related(*links).order_by("pk")
         }
-        for entry in self.document.carrier_mappings:
-            carrier_key = normalise_carrier(entry.values["carrier"])
-            values = {
-                "carrier": entry.values["carrier"],
-                "project": self.projects[entry.values["project"]] if entry.get("project") else None,
-                "store": self.store_of(entry),
-                "courier": self.courier_of(entry),
-                "extra_fields": entry.values.get("extra_fields", {}),
-                "origin": Origin.FILE.value,
-            }
-            scope = (carrier_key, entry.get("project"), entry.get("store"))
-            self.put(CarrierMapping, rows.pop(scope, None), values)
-        self.remove(rows.values())
+        result = []
+        for entry in getattr(self.document, SECTIONS[kind]):
+            words = words_of(kind, entry.values)
+            row = self.put(model, rows.pop(identity(kind, words), None), self.linked(words))
+            self.paths[id(row)] = entry.place.path
+            result.append(row)
+        for row in rows.values():
+            if self.has_left(kind, row):
+                self.changes.append(Change(Action.REMOVE, row, before=snapshot(row)))
+            else:
+                result.append(row)
+        return result
+
+    def has_left(self, kind: str, row: Any) -> bool:
+        """Whether the rule is the file's own, and its project (its section, where it holds for all) is in the file."""
+        project = getattr(row, "project", None)
+        is_told = project.key in self.document.project_keys if project else SECTIONS[kind] in self.document.sections
+        return bool(row.origin == Origin.FILE and is_told)
 
     def put(self, model: type[models.Model], row: Any, values: dict[str, Any]) -> Any:
         """Note what makes or changes the row, and give it the new values; returns it. ``row`` None: there is none."""
@@ -214,7 +252,8 @@ class Planner:
             self.changes.append(Change(Action.CREATE, row, differences))
             return row
         is_takeover = getattr(row, "origin", Origin.FILE) == Origin.CONSOLE
-        change = Change(Action.CHANGE, row, is_takeover=is_takeover)
+        before = snapshot(row) if isinstance(row, RULES) else None
+        change = Change(Action.CHANGE, row, is_takeover=is_takeover, before=before)
         for name, value in values.items():
             change.differences.append(Difference(name, getattr(row, name), value))
         if change.changed_names:
@@ -223,45 +262,61 @@ class Planner:
                 setattr(row, name, values[name])
         return row
 
-    def remove(self, rows: Iterable[Route | CarrierMapping]) -> None:
-        """Note the removal of those rules that are the file's own; a mapping for everybody goes with its section."""
-        for row in rows:
-            if row.project is None:
-                has_left = "carrier_mappings" in self.document.sections
-            else:
-                has_left = row.project.key in self.document.project_keys
-            if row.origin == Origin.FILE and has_left:
-                self.changes.append(Change(Action.REMOVE, row))
+    def linked(self, words: dict[str, Any]) -> dict[str, Any]:
+        """The words with rows in place of keys; what nobody knows yet is made by name."""
+        find: dict[str, Callable[[str], models.Model]] = {
+            "project": self.projects.__getitem__,
+            "account": self.accounts.__getitem__,
+            "brand": self.brands.__getitem__,
+            "store": lambda key: self.known(Store, self.stores, words["project"], key),
+            "channel": lambda key: self.known(Channel, self.channels, words["project"], key),
+            "courier": self.courier,
+        }
+        for slug in words.get("couriers", []):
+            self.courier(slug)
+        return {name: find[name](value) if name in find and value else value for name, value in words.items()}
 
-    def store_of(self, entry: Entry) -> Store | None:
-        """The store that a rule names, made by name where nobody knows it yet."""
-        if not entry.get("store"):
-            return None
-        project, key = entry.values["project"], entry.values["store"]
-        if (project, key) not in self.stores:
-            values = {"project": self.projects[project], "key": key}
-            self.stores[project, key] = self.put(Store, None, values)
-            self.notes.append(f"store {key} of {project} is not known yet; made by name")
-        return self.stores[project, key]
+    def known(self, model: type[models.Model], rows: dict[tuple[str, str], Any], project: str, key: str) -> Any:
+        """The store or channel that a rule names, made by name where nobody knows it yet."""
+        if (project, key) not in rows:
+            rows[project, key] = self.put(model, None, {"project": self.projects[project], "key": key})
+            self.notes.append(f"{NAMES[model]} {key} of {project} is not known yet; made by name")
+        return rows[project, key]
 
-    def courier_of(self, entry: Entry) -> Courier:
-        """The courier of a mapping, made by its slug where AfterShip's list has not been imported yet."""
-        slug = entry.values["courier"]
+    def courier(self, slug: str) -> Courier:
+        """The courier of this slug, made by it where AfterShip's list has not been imported yet."""
         if slug not in self.couriers:
             self.couriers[slug] = self.put(Courier, None, {"slug": slug})
             self.notes.append(f"courier {slug} is not known yet; made by name")
         return self.couriers[slug]
 
+    def shadowed(self, routes: list[Any]) -> Iterator[str]:
+        """Routes that can never match, because an earlier one takes all their parcels: those that concern the file."""
+        by_number = {row.pk or UNSAVED + index: row for index, row in enumerate(routes)}
+        tried: dict[str, list[Any]] = defaultdict(list)
+        for rule in in_order(rule_of(number, snapshot(row)) for number, row in by_number.items() if row.is_active):
+            row = by_number[rule.id]
+            for first, first_row in tried[rule.project]:
+                if covers(first, rule) and {id(row), id(first_row)} & self.paths.keys():
+                    earlier = self.name_of(first_row)
+                    yield f"{self.name_of(row)} never matches: {earlier} before it takes all its parcels"
+                    break
+            tried[rule.project].append((rule, row))
+
+    def name_of(self, row: Any) -> str:
+        return self.paths.get(id(row)) or label(row)
+
+
+def by_project(rows: models.QuerySet[Any]) -> dict[tuple[str, str], Any]:
+    return {(row.project.key, row.key): row for row in rows.select_related("project")}
+
 
 def label(row: models.Model) -> str:
-    """What a person calls the row: ``route demo/de-web``, ``mapping 'Post' of demo``."""
-    if isinstance(row, Route):
-        return f"route {row.project.key}/{row.store.key if row.store else '*'}"
-    if isinstance(row, CarrierMapping):
-        scope = "/".join(part.key for part in (row.project, row.store) if part)
-        return f"mapping '{row.carrier}'" + (f" of {scope}" if scope else "")
-    if isinstance(row, Store):
-        return f"store {row.key} of {row.project.key}"
+    """What a person calls the row: ``route demo/de-web``, ``store de-web of demo``."""
+    if isinstance(row, RULES):
+        return rule_label(kind_of(row), snapshot(row))
+    if isinstance(row, (Store, Channel)):
+        return f"{NAMES[type(row)]} {row.key} of {row.project.key}"
     if isinstance(row, Courier):
         return f"courier {row.slug}"
     return f"{NAMES[type(row)]} {row.key}"  # type: ignore[attr-defined]
@@ -274,14 +329,3 @@ def deaf(rows: Iterable[Project | AfterShipAccount]) -> Iterator[str]:
             yield f"{label(row)} takes no messages: it has no inbound.secret"
         elif isinstance(row, AfterShipAccount) and not row.webhook_secret:
             yield f"{label(row)} takes no webhooks: it has no webhook_secrets"
-
-
-def hidden(routes: Iterable[Entry]) -> Iterator[str]:
-    """Routes that can never match, because an earlier one takes every store of their project."""
-    takes_all: dict[str, Entry] = {}
-    for entry in routes:
-        project = entry.values["project"]
-        if first := takes_all.get(project):
-            yield f"{entry.place.path} never matches: {first.place.path} before it takes every store of {project}"
-        elif not entry.get("store") and entry.values.get("is_active", True):
-            takes_all[project] = entry

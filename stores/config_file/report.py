@@ -17,8 +17,18 @@ SECRETS = {
     "webhook_secret": "webhook_secrets[0]",
     "previous_webhook_secret": "webhook_secrets[1]",
 }
-FILE_NAMES = {"inbound_type": "inbound.type"}
-IN_LABEL = {"key", "slug", "project", "store", "carrier", "origin"}
+FILE_NAMES = {
+    "inbound_type": "inbound.type",
+    "is_default": "default",
+    "field_name": "field.name",
+    "field_values": "field.values",
+}
+IN_LABEL = {
+    *("key", "slug", "project", "store", "channel", "carrier", "origin"),
+    *("channel_role", "countries", "carriers", "field_name", "field_values", "direction", "is_default"),
+    *("code_kind", "code"),
+}
+UNSAID = {"do_not_track": False}  # of a new row; most routes track
 DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.REMOVE: "removed"}
 
 
@@ -49,7 +59,10 @@ def difference_words(action: Action, difference: Difference) -> str:
     if difference.name in SECRETS:
         return secret_words(difference)
     if action == Action.CREATE:
-        return "" if difference.name in IN_LABEL or is_blank(difference.after) else shown(difference.after)
+        is_told = (
+            difference.name in IN_LABEL or is_blank(difference.after) or difference.after == UNSAID.get(difference.name)
+        )
+        return "" if is_told else shown(difference.after)
     if not difference.is_change or difference.name == "origin":
         return ""
     return f"{shown(difference.before)} → {shown(difference.after)}"

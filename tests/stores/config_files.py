@@ -12,7 +12,18 @@ from django.core.management.base import CommandError
 
 from stores.config_file.document import Document, read_document
 from stores.config_file.source import ConfigFileError
-from stores.models import AfterShipAccount, Brand, CarrierMapping, Courier, Project, Route, Store
+from stores.models import (
+    AfterShipAccount,
+    Brand,
+    CarrierMapping,
+    Channel,
+    Courier,
+    Project,
+    Revision,
+    Route,
+    StatusRule,
+    Store,
+)
 from tracking.models import Job
 
 SECRETS = {
@@ -88,7 +99,19 @@ class ConfigFile:
 
 def all_rows() -> str:
     """Every row that a configuration can touch, with every column, secrets decrypted."""
-    models = (Project, AfterShipAccount, Brand, Store, Courier, Route, CarrierMapping, Job)
+    models = (
+        Project,
+        AfterShipAccount,
+        Brand,
+        Store,
+        Channel,
+        Courier,
+        Route,
+        CarrierMapping,
+        StatusRule,
+        Revision,
+        Job,
+    )
     return "\n".join(serializers.serialize("json", model.objects.order_by("pk")) for model in models)
 
 

@@ -53,14 +53,14 @@ create route demo/*
 create courier dhl-germany
 create mapping 'DHL Paket'
     courier: dhl-germany
-create store at-web of demo
 create courier austrian-post
+create store at-web of demo
 create mapping 'Post' of demo/at-web
     courier: austrian-post
 note: store de-web of demo is not known yet; made by name
 note: courier dhl-germany is not known yet; made by name
-note: store at-web of demo is not known yet; made by name
 note: courier austrian-post is not known yet; made by name
+note: store at-web of demo is not known yet; made by name
 """
 
 
@@ -172,7 +172,7 @@ def test_route_that_can_never_match_is_mentioned(config: ConfigFile) -> None:
     routes = "  - {project: demo, account: main}\n  - {project: demo, store: de-web, account: main}\n"
     text = DESIGN[: DESIGN.index("routes:")] + "routes:\n" + routes
     printed = config.apply(text, "--plan")
-    assert "note: routes[1] never matches: routes[0] before it takes every store of demo\n" in printed
+    assert "note: routes[1] never matches: routes[0] before it takes all its parcels\n" in printed
 
 
 def test_connection_that_nobody_can_reach_is_mentioned(config: ConfigFile) -> None:
@@ -258,7 +258,9 @@ def test_rules_of_the_console_stay(applied: ConfigFile) -> None:
     Route.objects.create(project=project, store=store, account=account)
     CarrierMapping.objects.create(carrier="UPS", courier=Courier.objects.create(slug="ups"), project=project)
     before = all_rows()
-    assert applied.apply(DESIGN) == "Nothing to do.\n"
+    assert applied.apply(DESIGN) == (
+        "note: route demo/en-web never matches: routes[1] before it takes all its parcels\nNothing to do.\n"
+    )
     assert all_rows() == before
 
 

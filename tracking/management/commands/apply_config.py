@@ -13,13 +13,13 @@ from stores.config_file.report import describe
 from stores.config_file.source import ConfigFileError
 from stores.fields import DecryptionError
 from tracking.enums import JobKind
-from tracking.services import jobs
+from tracking.services import apply_status_rules, jobs
 from tracking.services.connections import upstream_key
 from tracking.services.reapply import reapply_rules
 
 
 class Command(BaseCommand):
-    help = "Make projects, accounts, brands, routes and carrier mappings what a YAML file says. Safe to repeat."
+    help = "Make projects, accounts, brands and rules what a YAML file says. Safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="The configuration, see docs/configuration.md.")
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         """Exit code 0: applied, or nothing to do; 1: refused, and nothing was changed."""
         try:
             document = read_document(file, known_keys())
-            planned = make_plan(document) if plan else apply(document)
+            planned = make_plan(document) if plan else apply(document, reason=file.name)
         except ConfigFileError as error:
             faults = "\n".join(f"  {fault}" for fault in error.faults)
             raise CommandError(f"{file} was refused, nothing was changed:\n{faults}") from None
@@ -42,13 +42,14 @@ class Command(BaseCommand):
 
 
 @transaction.atomic
-def apply(document: Document) -> Plan:
+def apply(document: Document, reason: str) -> Plan:
     """Save what differs, and wish for what follows from it, in one transaction."""
     plan = make_plan(document)
-    save_plan(plan)
+    revision = save_plan(plan, reason)
     jobs.want(
         jobs.Wish(JobKind.IMPORT_COURIERS, str(account.pk), upstream_key(account), new_correlation_id())
         for account in plan.accounts_to_ask()
     )
     reapply_rules(plan.projects_with_new_rules())
+    apply_status_rules.wish_for(revision)
     return plan
