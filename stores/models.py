@@ -202,8 +202,21 @@ class RateBudget(models.Model):
         return f"{self.account}: {self.endpoint} {self.per_second:g}/s"
 
 
-class Store(models.Model):
-    """A commercetools Store. ``imported_at`` is empty while only our configuration or an order has named it."""
+class Registered(models.Model):
+    """What an upstream lists: ``imported_at`` is empty while only our configuration, a rule or an order has named it.
+
+    A row is never deleted by an import: ``gone_at`` is since when the upstream has been found not to list it.
+    """
+
+    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
+    gone_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("Not listed there since then."))
+
+    class Meta:
+        abstract = True
+
+
+class Store(Registered):
+    """A commercetools Store."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="stores")
     key = models.CharField(max_length=256, validators=[key_validator])
@@ -211,7 +224,6 @@ class Store(models.Model):
     name = models.JSONField(default=dict, blank=True, help_text=_("Name by locale."))
     languages = models.JSONField(default=list, blank=True)
     countries = models.JSONField(default=list, blank=True)
-    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["project__key", "key"]
@@ -221,10 +233,10 @@ class Store(models.Model):
         return self.key
 
 
-class Channel(models.Model):
+class Channel(Registered):
     """A commercetools Channel: where goods come from, or are sold through.
 
-    ``commercetools_id`` and ``imported_at`` are empty while only a rule of ours has named it.
+    ``commercetools_id`` is empty while only a rule of ours has named it.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="channels")
@@ -232,7 +244,6 @@ class Channel(models.Model):
     commercetools_id = models.CharField(max_length=64, null=True, editable=False)
     name = models.JSONField(default=dict, blank=True, help_text=_("Name by locale."))
     roles = models.JSONField(default=list, blank=True)
-    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["project__key", "key"]
@@ -416,14 +427,13 @@ class Route(Rule):
         return days
 
 
-class Courier(models.Model):
-    """A carrier as AfterShip knows it. ``imported_at`` is empty while only our mappings name it."""
+class Courier(Registered):
+    """A carrier as AfterShip knows it."""
 
     slug = models.CharField(max_length=64, unique=True, validators=[RegexValidator(r"^[a-z0-9-]+\Z")])
     name = models.CharField(max_length=200, blank=True, default="")
     required_fields = models.JSONField(default=list, blank=True)
     optional_fields = models.JSONField(default=list, blank=True)
-    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["slug"]

@@ -159,7 +159,7 @@ def load_rule_set(projects: Collection[Project] | None = None, carriers: Collect
     """
     routes = Route.objects.filter(is_active=True).select_related("project", "store", "channel", "account", "brand")
     mappings = CarrierMapping.objects.select_related("project", "store", "channel", "courier")
-    couriers = Courier.objects.filter(imported_at__isnull=False)
+    couriers = Courier.objects.filter(imported_at__isnull=False, gone_at=None)
     if projects is not None:
         routes = routes.filter(project__in=projects)
     if carriers is not None:

@@ -17,6 +17,7 @@ from tracking.services.doubts import examine_all
 from tracking.services.poll import poll_all
 from tracking.services.pump import HEARTBEAT, pump
 from tracking.services.reconcile import reconcile_all
+from tracking.services.registry import import_all
 
 logger = structlog.get_logger("trackbridge.tasks")
 
@@ -84,10 +85,17 @@ def run_reconcile() -> None:
     kick()
 
 
+def run_registry() -> None:
+    """Each night: read stores, channels and couriers anew, behind live work."""
+    import_all()
+    kick()
+
+
 SCHEDULES: dict[str, dict[str, object]] = {
     "trackbridge sweep": {"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1},
     "trackbridge poll": {"func": "tracking.tasks.run_poll", "schedule_type": Schedule.MINUTES, "minutes": 5},
     "trackbridge examine": {"func": "tracking.tasks.run_examine", "schedule_type": Schedule.HOURLY},
+    "trackbridge registry": {"func": "tracking.tasks.run_registry", "schedule_type": Schedule.DAILY},
     "trackbridge reconcile": {"func": "tracking.tasks.run_reconcile", "schedule_type": Schedule.DAILY},
 }
 NIGHT = 2  # o'clock, UTC

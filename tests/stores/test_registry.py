@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Channel, Project, Route, Store
-from stores.registry import Imported, RegistryError, import_channels, import_stores
+from stores.models import AfterShipAccount, CarrierMapping, Channel, Courier, Project, Route, StatusRule, Store
+from stores.registry import Imported, RegistryError, import_channels, import_couriers, import_stores, rules_naming
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -124,7 +124,7 @@ def test_second_import_says_what_changed_and_what_is_gone_and_keeps_it(project: 
     Store.objects.update(imported_at=timezone.now() - timedelta(days=9))
     imported = import_stores(project, [DE_WEB | {"countries": [{"code": "DE"}]}, EN_WEB])
     assert imported == Imported((), ("de-web",), ("en-web",), ("at-web",))
-    assert str(imported) == "0 new, 1 changed, 1 unchanged, not in commercetools: at-web"
+    assert str(imported) == "0 new, 1 changed, 1 unchanged, not listed there: at-web"
     assert Store.objects.get(key="de-web").countries == ["DE"]
     ages = {store.key: (timezone.now() - store.imported_at).days for store in Store.objects.all()}
     assert ages == {"at-web": 9, "de-web": 0, "en-web": 0}
@@ -191,3 +191,78 @@ def test_channel_that_is_not_listed_any_more_is_kept(project: Project) -> None:
     import_channels(project, [BERLIN])
     assert import_channels(project, []) == Imported((), (), (), ("warehouse-berlin",))
     assert Channel.objects.count() == 1
+
+
+def test_what_is_gone_is_marked_once_and_unmarked_when_it_is_back(project: Project) -> None:
+    import_stores(project, [DE_WEB, EN_WEB])
+    import_stores(project, [DE_WEB])
+    gone = Store.objects.get(key="en-web")
+    assert gone.gone_at is not None
+    Store.objects.filter(pk=gone.pk).update(gone_at=gone.gone_at - timedelta(days=3))
+    import_stores(project, [DE_WEB])
+    assert gone.gone_at - Store.objects.get(key="en-web").gone_at == timedelta(days=3)
+    assert import_stores(project, [DE_WEB, EN_WEB]).changed == ("en-web",)
+    assert not Store.objects.filter(gone_at__isnull=False).exists()
+
+
+def test_channel_that_only_a_rule_has_named_gets_its_id_and_stays_the_rule_s(project: Project) -> None:
+    named = Channel.objects.create(project=project, key="warehouse-berlin", commercetools_id=None)
+    other = Channel.objects.create(project=make_project("shop"), key="warehouse-berlin", commercetools_id=None)
+    account = AfterShipAccount.objects.create(key="main", api_key="k")
+    route = Route.objects.create(project=project, channel=named, account=account)
+    assert import_channels(project, [BERLIN]) == Imported(("warehouse-berlin",), (), (), ())
+    route.refresh_from_db()
+    assert (route.channel.pk, route.channel.commercetools_id) == (named.pk, BERLIN["id"])
+    other.refresh_from_db()
+    assert other.commercetools_id is None
+    assert rules_naming(named) == [route]
+
+
+POSTNL = {
+    "slug": "postnl-3s",
+    "name": "PostNL",
+    "required_fields": ["destination_postal_code", "destination_country_region"],
+    "optional_fields": ["tracking_ship_date"],
+}
+
+
+def test_courier_is_kept_with_its_fields_and_what_is_gone_is_marked() -> None:
+    Courier.objects.create(slug="ups", name="UPS", imported_at=timezone.now())
+    assert import_couriers([POSTNL]) == Imported(("postnl-3s",), (), (), ("ups",))
+    courier = Courier.objects.get(slug="postnl-3s")
+    assert courier.required_fields == ["destination_postal_code", "destination_country_region"]
+    assert courier.optional_fields == ["tracking_ship_date"]
+    assert Courier.objects.get(slug="ups").gone_at is not None
+    assert import_couriers([POSTNL | {"required_fields": []}, {"slug": "ups"}]).changed == ("postnl-3s", "ups")
+
+
+@pytest.mark.parametrize(
+    ("documents", "words"),
+    [
+        ([], "couriers: AfterShip listed none"),
+        ([POSTNL, {"name": "UPS"}], "couriers[1].slug: missing"),
+        ([POSTNL, {"slug": "U P S"}], "couriers[1].slug: lower-case letters, digits or - are expected"),
+        ([POSTNL | {"required_fields": "all"}], "couriers[0].required_fields: a list is expected"),
+    ],
+)
+def test_bad_list_of_couriers_is_named_and_nothing_is_marked(documents: list[Any], words: str) -> None:
+    Courier.objects.create(slug="ups", imported_at=timezone.now())
+    with pytest.raises(RegistryError) as refused:
+        import_couriers(documents)
+    assert str(refused.value) == words
+    assert [(row.slug, row.gone_at) for row in Courier.objects.all()] == [("ups", None)]
+
+
+def test_rules_that_name_a_store_a_courier_or_a_set_are_found(project: Project) -> None:
+    account, store = (
+        AfterShipAccount.objects.create(key="main", api_key="k"),
+        Store.objects.create(project=project, key="at-web"),
+    )
+    courier = Courier.objects.create(slug="ups")
+    of_store = Route.objects.create(project=project, store=store, account=account)
+    shipping = Route.objects.create(project=project, account=account, couriers=["dpd", "ups"])
+    mapping = CarrierMapping.objects.create(carrier="UPS", courier=courier, project=project, store=store)
+    status = StatusRule.objects.create(courier=courier, code="X1", status="lost")
+    assert rules_naming(store) == [of_store, mapping]
+    assert rules_naming(courier) == [shipping, mapping, status]
+    assert rules_naming(Channel.objects.create(project=project, key="c")) == []

@@ -17,16 +17,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
 
-from config.correlation import new_correlation_id
 from stores.admin import ConsoleAdmin
 from stores.config_file.plan import CREDENTIALS
 from stores.models import AfterShipAccount, Project, RateBudget
 from tracking import tasks
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
 from tracking.admin.widgets import SecretField, SecretsForm
-from tracking.enums import JobKind
-from tracking.services import jobs
-from tracking.services.connections import upstream_key
+from tracking.services.registry import want_imports
 from tracking.webhooks import authentication
 
 SECRETS_OF_ENDPOINTS = {
@@ -173,7 +170,8 @@ class AfterShipAccountAdmin(ConnectionAdmin):
         """New credentials are tried out by reading the list of couriers."""
         super().save_model(request, obj, form, change)
         if not change or set(form.changed_data) & CREDENTIALS[AfterShipAccount]:
-            want_couriers([obj])
+            want_imports([obj])
+            transaction.on_commit(tasks.kick)
 
     @admin.display(description=gettext_lazy("webhooks"))
     def shown_secret(self, account: AfterShipAccount) -> str:
@@ -184,15 +182,8 @@ class AfterShipAccountAdmin(ConnectionAdmin):
     def read_couriers(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         """Wish for one import per account."""
         accounts = list(queryset)
-        want_couriers(accounts)
+        want_imports(accounts)
+        transaction.on_commit(tasks.kick)
         words = ngettext("%(n)d list of couriers will be read.", "%(n)d lists of couriers will be read.", len(accounts))
         self.message_user(request, words % {"n": len(accounts)})
         return None
-
-
-def want_couriers(accounts: list[AfterShipAccount]) -> None:
-    """Wish for one import of the couriers per account, and wake a worker."""
-    jobs.want(
-        jobs.Wish(JobKind.IMPORT_COURIERS, str(one.pk), upstream_key(one), new_correlation_id()) for one in accounts
-    )
-    transaction.on_commit(tasks.kick)

@@ -48,6 +48,7 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.PUSH: Tracking,
     JobKind.RETIRE: Tracking,
     JobKind.IMPORT_COURIERS: AfterShipAccount,
+    JobKind.IMPORT_REGISTRY: Project,
     JobKind.POLL: AfterShipAccount,
     JobKind.RECONCILE_ORDERS: Project,
     JobKind.RECONCILE_TRACKINGS: AfterShipAccount,

@@ -9,13 +9,16 @@ from tracking.enums import RunKind
 
 
 class Run(models.Model):
-    """One backfill or reconciliation. ``cursor`` is where to go on after an interruption; ``counts`` what was found."""
+    """One backfill, reconciliation or import. ``cursor`` is where to go on after an interruption; ``counts`` what was
+    found, and ``findings`` by name, where that is asked for: ``{"stores": {"new": [keys], "changed": …, "gone": …}}``.
+    """
 
     kind = models.CharField(max_length=20, choices=RunKind)
     subject = models.CharField(max_length=280, help_text="Key of the project or account it walks.")
     parameters = models.JSONField(default=dict, blank=True)
     cursor = models.JSONField(default=dict, blank=True)
     counts = models.JSONField(default=dict, blank=True)
+    findings = models.JSONField(default=dict, blank=True)
     correlation_id = models.CharField(max_length=16, db_index=True)
     started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(auto_now=True)

@@ -35,13 +35,13 @@ from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import openings, patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
-from tracking.services.couriers import import_couriers
 from tracking.services.doubts import examine_account
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.push import push_tracking, retire_tracking
 from tracking.services.reconcile import reconcile_orders, reconcile_trackings
+from tracking.services.registry import import_couriers, import_registry
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
 from tracking.services.write_back import write_order
@@ -63,6 +63,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.RETIRE: retire_tracking,
     JobKind.WRITE_BACK: lambda subject: write_order(int(subject)),
     JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),
+    JobKind.IMPORT_REGISTRY: lambda subject: import_registry(int(subject)),
     JobKind.POLL: lambda subject: poll_account(int(subject)),
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from config.correlation import new_correlation_id
+from config.correlation import current, new_correlation_id
 from tracking.clients.errors import RetryLater
 from tracking.enums import RunKind
 from tracking.models import Run
@@ -29,8 +29,11 @@ def open_run(kind: RunKind, subject: str) -> Run | None:
 
 
 def begin(kind: RunKind, subject: str, parameters: dict[str, Any], *, is_kept: bool = True) -> Run:
-    """A new run; one that is not kept (a dry run) lives in memory only. An unfinished one has to be ended before."""
-    code, now = new_correlation_id(), timezone.now()
+    """A new run, under the code of the job that does it; one that is not kept (a dry run) lives in memory only.
+
+    An unfinished one has to be ended before.
+    """
+    code, now = current() or new_correlation_id(), timezone.now()
     run = Run(kind=kind, subject=subject, parameters=parameters, correlation_id=code, started_at=now)
     if is_kept:
         run.save()

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from stores import registry
 from stores.models import Project
 from tracking.clients.commercetools import CommercetoolsClient
 from tracking.clients.errors import Conflict, NotFound, Refused
 from tracking.payloads import to_commercetools
 from tracking.payloads.to_commercetools import ORDER_FIELDS, ORDER_TYPE_KEY, PARCEL_FIELDS, PARCEL_TYPE_KEY
-from tracking.services import connections
+from tracking.services import connections, registry
 from tracking.services.write_back import remember_type, retry_after_setup
 
 MOST_TRIES = 3
@@ -32,8 +31,8 @@ def set_up(project: Project, *, extend: tuple[str, ...] = ()) -> Iterator[str]:
         yield ensure_type(project, client, key)
     for key in extend:
         yield extend_type(project, client, key)
-    yield f"stores: {registry.import_stores(project, client.iter_stores())}"
-    yield f"channels: {registry.import_channels(project, client.iter_channels())}"
+    run = registry.import_registry(project.pk)
+    yield from registry.in_words(run)
     if waiting := retry_after_setup(project):
         yield f"{waiting} orders waited for a Type and are written now"
 

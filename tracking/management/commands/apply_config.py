@@ -6,16 +6,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
-from config.correlation import new_correlation_id
 from stores.config_file.document import Document, read_document
 from stores.config_file.plan import Plan, known_keys, make_plan, save_plan
 from stores.config_file.report import describe
 from stores.config_file.source import ConfigFileError
 from stores.fields import DecryptionError
-from tracking.enums import JobKind
-from tracking.services import apply_status_rules, jobs
-from tracking.services.connections import upstream_key
+from tracking.services import apply_status_rules
 from tracking.services.reapply import reapply_rules
+from tracking.services.registry import want_imports
 
 
 class Command(BaseCommand):
@@ -46,10 +44,7 @@ def apply(document: Document, reason: str) -> Plan:
     """Save what differs, and wish for what follows from it, in one transaction."""
     plan = make_plan(document)
     revision = save_plan(plan, reason)
-    jobs.want(
-        jobs.Wish(JobKind.IMPORT_COURIERS, str(account.pk), upstream_key(account), new_correlation_id())
-        for account in plan.accounts_to_ask()
-    )
+    want_imports(plan.accounts_to_ask())
     reapply_rules(plan.projects_with_new_rules())
     apply_status_rules.wish_for(revision)
     return plan
