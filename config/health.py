@@ -81,7 +81,16 @@ def information(paused: Sequence[str]) -> dict[str, dict[str, Any]]:
         name: {"ok": True, "number": pile.number, "oldest_seconds": _age(pile.oldest_at)}
         for name, pile in piles.items()
     }
-    return told | {"connections": {"ok": True, "paused": len(paused)}}
+    return told | {"connections": {"ok": True, "paused": len(paused)}, "upstream_clocks": upstream_clocks()}
+
+
+def upstream_clocks() -> dict[str, Any]:
+    """How far the furthest upstream clock is ahead of ours (None: none was seen), and how many are too far off."""
+    from tracking.services.connections import CLOCK_LIMIT_SECONDS, clock_skews
+
+    skews = clock_skews().values()
+    skewed = sum(abs(skew) > CLOCK_LIMIT_SECONDS for skew in skews)
+    return {"ok": True, "skewed": skewed, "skew_seconds": max(skews, key=abs, default=None)}
 
 
 def clock() -> dict[str, Any]:

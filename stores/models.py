@@ -39,6 +39,7 @@ class Upstream(models.Model):
 
     ``failures`` counts calls in a row that found it down. ``pause_seconds`` above 0 means paused: no call before
     ``paused_until``, then one job at a time tries again, until a call works or the pause doubles.
+    ``clock_skew_seconds`` is how far its clock was ahead of ours when that was last looked at.
     """
 
     is_active = models.BooleanField(_("active"), default=True)
@@ -47,6 +48,7 @@ class Upstream(models.Model):
     )
     pause_seconds = models.PositiveIntegerField(default=0, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
+    clock_skew_seconds = models.FloatField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -101,8 +101,9 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             if reply.drop == "before":
                 return self._hang_up()
             content = reply.content()
-            self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
+            self.send_response_only(reply.status)
+            own = {"Date": self.date_time_string(), "Content-Length": str(len(content))}
+            for name, value in (own | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
             if reply.drop == "middle":

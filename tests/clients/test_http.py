@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -280,6 +281,34 @@ def test_call_tells_what_happened_without_secrets_or_personal_data(server: Scrip
     assert call.duration_ms >= 0
     told = repr(call).lower()
     assert [word for word in ("jane", "doe", "asat_", "s3cr3t", "+49") if word in told] == []
+
+
+def http_date(seconds_from_now: float) -> str:
+    return formatdate(time.time() + seconds_from_now, usegmt=True)
+
+
+@pytest.mark.parametrize("skew", [-3600, 0, 90])
+def test_the_upstreams_clock_is_compared_with_ours(server: ScriptedServer, calls: list[Call], skew: int) -> None:
+    server.will(Reply(404, headers={"Date": http_date(skew)}))
+    with pytest.raises(Refused):
+        get(server)
+    assert calls[0].clock_skew_seconds == pytest.approx(skew, abs=2)
+
+
+@pytest.mark.parametrize("date", ["", "tomorrow", "Sun, 99 Nov 2026 10:00:00 GMT"])
+def test_without_a_date_the_upstreams_clock_is_unknown(server: ScriptedServer, calls: list[Call], date: str) -> None:
+    server.will(Reply(headers={"Date": date}))
+    get(server)
+    assert calls[0].clock_skew_seconds is None
+
+
+def test_a_slow_answer_tells_nothing_of_a_clock(
+    server: ScriptedServer, calls: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_module, "SLOW_FOR_A_CLOCK_MS", -1)
+    server.will(Reply(headers={"Date": http_date(90)}))
+    get(server)
+    assert calls[0].clock_skew_seconds is None
 
 
 def test_one_log_line_per_call_without_bodies(server: ScriptedServer) -> None:

@@ -16,6 +16,7 @@ from tests import factories as make
 from tracking.enums import JobKind, ReceiptState, Source
 from tracking.models import Heartbeat, Job, Receipt
 from tracking.services import backlog
+from tracking.services.jobs import BACKFILL
 
 pytestmark = pytest.mark.django_db
 
@@ -198,11 +199,30 @@ def test_database_with_another_clock_makes_leases_unsafe(
     assert (status, body["failing"]) == (503, ["clock"])
 
 
+def test_an_upstream_with_another_clock_is_told_and_is_no_reason_to_be_unready(
+    client: Client, beating_worker: Heartbeat
+) -> None:
+    assert readyz(client)[1]["parts"]["upstream_clocks"] == {"ok": True, "skewed": 0, "skew_seconds": None}
+    make.make_project(clock_skew_seconds=-4000.5)
+    make.make_account(clock_skew_seconds=30)
+    make.make_account(clock_skew_seconds=30.1)
+    status, body = readyz(client)
+    assert (status, body["parts"]["upstream_clocks"]) == (200, {"ok": True, "skewed": 2, "skew_seconds": -4000.5})
+
+
+def test_bulk_that_waits_for_hours_is_no_reason_to_be_unready(client: Client, beating_worker: Heartbeat) -> None:
+    make_job(health.JOB_LIMIT_SECONDS + 5, priority=BACKFILL)
+    make_job(20)
+    status, body = readyz(client)
+    assert (status, body["parts"]["jobs"]["waiting"]) == (200, 2)
+    assert body["parts"]["jobs"]["oldest_seconds"] == pytest.approx(20, abs=3)
+
+
 @pytest.mark.sqlite
 def test_ready_costs_a_dozen_queries(
     client: Client, beating_worker: Heartbeat, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(15):
         status, body = readyz(client)
     assert (status, body["status"]) == (200, "ready")
 

@@ -100,7 +100,7 @@ def test_it_is_only_read_and_never_cached(client: Client) -> None:
 def fill() -> None:
     """Something for every metric."""
     make.make_project(key="demo", pause_seconds=60)
-    make.make_account(key="main")
+    make.make_account(key="main", clock_skew_seconds=-42.5)
     make.make_receipt(state=ReceiptState.PENDING, received_at=ago(40), processed_at=None)
     make.make_receipt(
         state=ReceiptState.QUARANTINED, source=Source.COMMERCETOOLS, received_at=ago(9000), processed_at=None
@@ -137,6 +137,7 @@ def test_counts_are_those_of_the_rows(client: Client) -> None:
     assert said[f"trackbridge_problems_open{{kind={ProblemKind.UNMAPPED_CARRIER}}}"] == 1
     assert said["trackbridge_connection_paused{upstream=commercetools:demo}"] == 1
     assert said["trackbridge_connection_paused{upstream=aftership:main}"] == 0
+    assert said["trackbridge_upstream_clock_skew_seconds{upstream=aftership:main}"] == -42.5
     assert said["trackbridge_refusals_total{reason=signature_wrong}{source=aftership}"] == 11
     assert said["trackbridge_worker_beat_seconds"] == pytest.approx(12, abs=3)
     assert said["trackbridge_clock_skew_seconds"] == pytest.approx(0, abs=1)

@@ -69,6 +69,14 @@ def test_a_new_tracking_costs_one_call_to_aftership_and_one_read(world: World) -
     ]
 
 
+def test_the_clocks_of_both_upstreams_are_compared_with_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_clock_noted_at", {})
+    world.order(parcel(NUMBER))
+    world.work()
+    skews = connections.clock_skews()
+    assert skews == {"commercetools:demo": pytest.approx(0, abs=3), "aftership:main": pytest.approx(0, abs=3)}
+
+
 def test_a_repeated_message_costs_nothing(world: World) -> None:
     world.order(parcel(NUMBER))
     world.work()

@@ -24,7 +24,7 @@ from tracking.admin.display import BAD, DOUBTFUL, MOVING, STATUS_TONES, WAITING,
 from tracking.enums import ParcelStatus, ProblemKind, ReceiptState
 from tracking.models import Heartbeat, Job, Order, Parcel, Problem, Receipt, Tracking
 from tracking.services import backlog
-from tracking.services.connections import closed_upstreams
+from tracking.services.connections import CLOCK_LIMIT_SECONDS, closed_upstreams
 
 QUARANTINE_WINDOW = timedelta(days=7)  # receipts have an index by time, none by this state
 STALE_HEARTBEAT = timedelta(minutes=3)  # the sweep runs each minute
@@ -52,6 +52,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
 
     trouble = [
         *seen("stores.view_project", paused_connections),
+        *seen("stores.view_project", skewed_upstreams),
         *seen("tracking.view_heartbeat", silent_workers),
         *seen("tracking.view_heartbeat", skewed_clock),
         *seen("tracking.view_problem", open_problems),
@@ -112,6 +113,23 @@ def paused_connections() -> list[Tile]:
         for one in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key", "is_active"):
             words, tone = (_("Paused"), BAD) if one.is_active else (_("Off"), WAITING)
             tiles.append(Tile(words, f"{upstream} {one.key}", page_of(one), tone))
+    return tiles
+
+
+def skewed_upstreams() -> list[Tile]:
+    """Each upstream whose clock is far from ours: times on parcels, and what counts as late, are wrong then."""
+    tiles = []
+    for model, upstream in ((Project, "commercetools"), (AfterShipAccount, "AfterShip")):
+        far = Q(clock_skew_seconds__gt=CLOCK_LIMIT_SECONDS) | Q(clock_skew_seconds__lt=-CLOCK_LIMIT_SECONDS)
+        for one in model.objects.filter(far, is_active=True).only("key", "clock_skew_seconds"):
+            skew = one.clock_skew_seconds
+            words = (
+                _("the clock of %(upstream)s is ahead of ours")
+                if skew > 0
+                else _("the clock of %(upstream)s is behind ours")
+            )
+            named = words % {"upstream": f"{upstream} {one.key}"}
+            tiles.append(Tile(length(abs(skew)), named, page_of(one), BAD, _("check our own by NTP first")))
     return tiles
 
 

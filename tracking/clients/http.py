@@ -35,6 +35,7 @@ CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 15.0
 WHOLE_CALL_SECONDS = 60.0  # commercetools' own maximum for a request: nothing worth waiting for comes later
 MESSAGE_LENGTH = 1000
+SLOW_FOR_A_CLOCK_MS = 2000
 LONGEST_WISH_SECONDS = 86_400.0  # a longer Retry-After is not believed
 
 logger = structlog.get_logger("trackbridge.http")
@@ -58,6 +59,7 @@ class Call:
 
     ``endpoint`` is the name used for budgets and figures (``POST /trackings``); ``path`` has the query but no host.
     ``outcome`` is ``ok``, ``retry``, ``conflict``, ``stopped`` or ``refused``; ``code`` and ``message`` are "" when ok.
+    ``clock_skew_seconds`` is how far the upstream's clock is ahead of ours, to about a second; None: it cannot be told.
     """
 
     upstream: str
@@ -72,6 +74,7 @@ class Call:
     duration_ms: int
     request_excerpt: str
     response_excerpt: str
+    clock_skew_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,7 @@ class _Sending:
             duration_ms=duration_ms,
             request_excerpt="" if sent is None else redact_json(sent),
             response_excerpt=_response_excerpt(answer),
+            clock_skew_seconds=_clock_skew_seconds(answer, started_at, duration_ms),
         )
         facts = ("upstream", "endpoint", "method", "path", "status", "outcome", "code", "duration_ms")
         log = logger.warning if error else logger.info
@@ -269,6 +273,14 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return None
     now = _unix_seconds(headers.get("Date", "")) or time.time()
     return min(max(moment - now, 0.0), LONGEST_WISH_SECONDS)
+
+
+def _clock_skew_seconds(answer: Answer | None, started_at: datetime, duration_ms: int) -> float | None:
+    """From the answer's ``Date``: whole seconds, written at some time during the call."""
+    date = _unix_seconds(answer.headers.get("Date", "")) if answer else None
+    if date is None or duration_ms > SLOW_FOR_A_CLOCK_MS:
+        return None
+    return date + 0.5 - (started_at.timestamp() + duration_ms / 2000)
 
 
 def _unix_seconds(http_date: str) -> float | None:

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import threading
 import time
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -166,7 +167,8 @@ class Connection(socketserver.StreamRequestHandler):
     def _write(self, answer: Answer, *, keep: bool, is_head: bool = False) -> None:
         body = answer.payload()
         lines = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, '')}", f"Content-Type: {answer.content_type}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+        headers = {"Date": formatdate(usegmt=True)} | answer.headers
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         lines += [f"Content-Length: {len(body)}"] + ([] if keep else ["Connection: close"])
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         self.wfile.write(head if is_head else head + body)

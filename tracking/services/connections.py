@@ -10,6 +10,7 @@ nor use up their attempts.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,6 +27,8 @@ from tracking.services.problems import close_problems, open_problem
 from tracking.services.story import tell
 
 FAILURES_BEFORE_PAUSE = 5
+CLOCK_EACH_SECONDS, CLOCK_STEP_SECONDS = 60.0, 1.0  # a Date header tells whole seconds
+CLOCK_LIMIT_SECONDS = 30
 PROBE_SECONDS = 50  # a probe that never ends (its worker was killed) lets the next one follow: longer than a lease
 
 
@@ -38,6 +41,7 @@ class Pause:
     problem: ProblemKind
 
 
+_clock_noted_at: dict[str, float] = {}
 REFUSES_US = Pause(first=30, longest=900, problem=ProblemKind.UPSTREAM_PAUSED)
 IS_DOWN = Pause(first=2, longest=60, problem=ProblemKind.UPSTREAM_DOWN)
 
@@ -168,6 +172,27 @@ def resume(key: str) -> None:
         .update(pause_seconds=0, paused_until=None, failures=0)
     ):
         close_problems([REFUSES_US.problem, IS_DOWN.problem], key, "It answers again.")
+
+
+def note_clock(key: str, skew_seconds: float) -> None:
+    """Keep how far the upstream's clock is ahead of ours, where it moved; each process looks once a minute."""
+    now = time.monotonic()
+    if now - _clock_noted_at.get(key, -CLOCK_EACH_SECONDS) < CLOCK_EACH_SECONDS:
+        return
+    _clock_noted_at[key] = now
+    near = (skew_seconds - CLOCK_STEP_SECONDS, skew_seconds + CLOCK_STEP_SECONDS)
+    has_moved = Q(clock_skew_seconds=None) | ~Q(clock_skew_seconds__range=near)
+    rows_of(key).filter(has_moved).update(clock_skew_seconds=round(skew_seconds, 1))
+
+
+def clock_skews() -> dict[str, float]:
+    """Of each connection in use whose clock was seen, how far it is ahead of ours. Two queries."""
+    return {
+        upstream_key(connection): connection.clock_skew_seconds
+        for model in (Project, AfterShipAccount)
+        for connection in model.objects.filter(is_active=True).only("key", "clock_skew_seconds")
+        if connection.clock_skew_seconds is not None
+    }
 
 
 def rows_of(key: str) -> QuerySet[Project] | QuerySet[AfterShipAccount]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from config.correlation import bound
 from tracking.clients.http import Call, observed
 from tracking.models import Attempt, Job
+from tracking.services.connections import note_clock
 
 
 class Ledger:
@@ -34,6 +35,8 @@ class Ledger:
             started_at=call.started_at,
             duration_ms=call.duration_ms,
         )
+        if call.clock_skew_seconds is not None:
+            note_clock(self.upstream, call.clock_skew_seconds)
 
     def waits(self, seconds: float) -> None:
         """Note on the last call how long its job waits now."""

@@ -87,6 +87,12 @@ def upstreams(now: datetime) -> Iterator[Metric]:
         for one in model.objects.filter(is_active=True).only("key", "pause_seconds").order_by("key"):
             paused.add_metric([connections.upstream_key(one)], float(one.pause_seconds > 0))
     yield paused
+    skewed = GaugeMetricFamily(
+        "trackbridge_upstream_clock_skew_seconds", "How far its clock is ahead of ours.", labels=["upstream"]
+    )
+    for key, skew in connections.clock_skews().items():
+        skewed.add_metric([key], skew)
+    yield skewed
 
 
 def people() -> Iterator[Metric]:

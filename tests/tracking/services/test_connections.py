@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -177,3 +179,26 @@ def test_the_access_token_is_one_for_all_and_encrypted(clock: Clock) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT access_token FROM stores_project")
         assert "ct-access-token" not in str(cursor.fetchone()[0])
+
+
+@pytest.mark.sqlite
+def test_a_clock_is_looked_at_once_a_minute_and_kept_where_it_moved(
+    account: AfterShipAccount, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    make_account(key="other")
+    noted_at = {KEY: time.monotonic() - 60}
+    monkeypatch.setattr(connections, "_clock_noted_at", noted_at)
+    kept = []
+    for skew, later, queries in [(40.04, 0, 1), (90, 30, 0), (40.9, 60, 1), (42, 60, 1), (-31, 60, 1)]:
+        noted_at[KEY] -= later
+        with django_assert_num_queries(queries):
+            connections.note_clock(KEY, skew)
+        account.refresh_from_db()
+        kept.append(account.clock_skew_seconds)
+    assert kept == [40.0, 40.0, 40.0, 42.0, -31.0]
+    assert connections.clock_skews() == {KEY: -31.0}
+
+
+def test_a_connection_that_is_switched_off_has_no_clock_to_mind(account: AfterShipAccount) -> None:
+    AfterShipAccount.objects.update(is_active=False, clock_skew_seconds=99)
+    assert connections.clock_skews() == {}
