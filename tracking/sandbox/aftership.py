@@ -202,6 +202,8 @@ class AfterShip:
             candidates = [couriers.BY_SLUG[fields["slug"]]]
         else:
             candidates = couriers.detect(fields["tracking_number"], account.slugs, fields.get("slug_group"))
+        if not candidates and self._dials.value("aftership", "takes_unrecognized"):
+            return couriers.UNRECOGNIZED
         if not candidates:
             message = f"The courier of the tracking number {fields['tracking_number']} cannot be detected."
             raise AfterShipError(4012, message)

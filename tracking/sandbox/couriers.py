@@ -111,6 +111,7 @@ ALL = (
     Courier("sf-express", "SF Express", r"SF\d{12,13}", "CHN"),
     Courier("china-post", "China Post", r"[A-Z]{2}\d{9}CN", "CHN"),
 )
+UNRECOGNIZED = Courier("unrecognized", "Unrecognized", r"(?!)")  # what AfterShip says where it finds no courier
 BY_SLUG = {courier.slug: courier for courier in ALL}
 
 

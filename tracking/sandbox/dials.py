@@ -23,7 +23,7 @@ UPSTREAM: dict[str, Any] = {
 SENDING: dict[str, Any] = {"duplicate_rate": 0.0, "shuffle_seconds": 0.0, "delay_seconds": 0.0, "drop_rate": 0.0}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "commercetools": {**UPSTREAM, "rival_rate": 0.0},
-    "aftership": {**UPSTREAM, "rate_limit": True},
+    "aftership": {**UPSTREAM, "rate_limit": True, "takes_unrecognized": False},
     "webhooks": {**SENDING, "retry_base_seconds": 30.0},
     "messages": {**SENDING, "retry_base_seconds": 0.2},
 }

@@ -4,8 +4,9 @@
                                                                               └─> live_tracking (+ PUSH)
 
 A parcel without a number waits quietly. One tracking serves all parcels with the same number, account and courier.
-Once AfterShip has the tracking, the choice stands until the parcel's own number, carrier or direction changes: a new
-rule moves nothing behind anybody's back. To move what stands is a person's act (``remap.py``).
+Once AfterShip tracks the number, the choice stands until the parcel's own number, carrier or direction changes: a new
+rule moves nothing behind anybody's back. To move what stands is a person's act (``remap.py``). A number whose courier
+AfterShip does not recognise is tracked by nobody: there a new mapping takes effect as soon as the order is read again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tracking.services import jobs
 from tracking.services.apply_update import want_write_back
 from tracking.services.connections import upstream_key
 from tracking.services.facts import channel_keys, facts_of, in_words
+from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.story import tell
 
@@ -37,7 +39,7 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
     before = parcel.tracking_id
     chosen_for = wanted_for(parcel)
     known = parcel.tracking
-    if known and known.opened_at and not known.retired_at and parcel.linked_for == chosen_for:
+    if stands(known) and parcel.linked_for == chosen_for:
         return None
     if parcel.override and parcel.linked_for != chosen_for:
         parcel.override = {}  # a person chose for the number and carrier of then
@@ -53,6 +55,11 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
     return before if before != parcel.tracking_id else None
 
 
+def stands(tracking: Tracking | None) -> bool:
+    """Whether AfterShip has it and tracks it. One whose courier it does not recognise has nothing to lose."""
+    return bool(tracking and tracking.opened_at and not tracking.retired_at and tracking.courier != UNRECOGNIZED)
+
+
 def wanted_for(parcel: Parcel) -> list[object]:
     """What the choice of a tracking depends on, of the parcel's own facts."""
     return [parcel.tracking_number, parcel.carrier, parcel.is_return]
@@ -63,7 +70,11 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
 
     Whoever applies their news locks trackings first and wishes then: in the other order, both would wait for ever.
     """
-    left = [one.tracking_id for one in parcels if one.removed_at or one.linked_for != wanted_for(one)]
+    left = [
+        one.tracking_id
+        for one in parcels
+        if one.removed_at or one.linked_for != wanted_for(one) or not stands(one.tracking)
+    ]
     if any(left):
         list(Tracking.objects.filter(pk__in=filter(None, left)).order_by("pk").select_for_update())
 
