@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('stores', '0004_ways_to_hear'),
+        ('stores', '0005_mark_what_is_gone'),
     ]
 
     operations = [
