@@ -77,6 +77,7 @@ SIDEBAR: list[dict[str, Any]] = [
         "items": [
             entry(_("Routes"), "stores", "route", "alt_route"),
             entry(_("Carrier mappings"), "stores", "carriermapping", "swap_horiz"),
+            page(_("Courier codes"), "courier-codes", "barcode", "stores.view_statusrule"),
             entry(_("Couriers"), "stores", "courier", "directions_car"),
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),
