@@ -90,7 +90,7 @@ class ProblemKind(models.TextChoices):
 
 
 class RemapState(models.TextChoices):
-    """running ⇄ stopped → done; done → undoing → undone. A remap that is stopped can be resumed."""
+    """running ⇄ stopped; running → done; done or stopped → undoing → undone."""
 
     RUNNING = "running", _("Running")
     STOPPED = "stopped", _("Stopped")
@@ -107,6 +107,33 @@ class RemapItemState(models.TextChoices):
     SKIPPED = "skipped", _("Skipped")
     UNDONE = "undone", _("Undone")
     KEPT = "kept", _("Left as it is")
+
+
+class AtTarget(models.TextChoices):
+    """What AfterShip sees of the place that a parcel moves to."""
+
+    OPENED = "opened", _("a new tracking is opened")
+    USED = "used", _("a tracking that is there is used")
+    SAME = "same", _("the tracking stays")
+    NONE = "none", _("nothing is tracked any more")
+
+
+class AtSource(models.TextChoices):
+    """What becomes of the tracking that the parcel leaves."""
+
+    KEPT = "kept", _("the old one is retired now, and deleted when undoing is over")
+    DELETED = "deleted", _("the old one is retired now, and deleted once the new one is open: it would go on mailing")
+    SHARED = "shared", _("the old one stays: other parcels show it")
+    ADOPTED = "adopted", _("the old one is retired here and left at AfterShip, which had it before us")
+    NONE = "none", _("there is no old one to retire")
+
+
+class ToShopper(models.TextChoices):
+    """Whether AfterShip itself would write to the shopper."""
+
+    SILENT = "silent", _("AfterShip does not write to the shopper")
+    MAILED = "mailed", _("AfterShip writes to the shopper about the new tracking")
+    QUIET = "quiet", _("AfterShip is not given the address: the shopper was told already, and nobody is told twice")
 
 
 class StaffActionKind(models.TextChoices):

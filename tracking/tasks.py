@@ -18,6 +18,7 @@ from tracking.services.poll import poll_all
 from tracking.services.pump import HEARTBEAT, pump
 from tracking.services.reconcile import reconcile_all
 from tracking.services.registry import import_all
+from tracking.services.replace import release
 
 logger = structlog.get_logger("trackbridge.tasks")
 
@@ -62,8 +63,11 @@ def forget_kick() -> None:
 
 
 def run_sweep() -> None:
-    """Each minute: work off what no kick announced, and drop old failures of the queue (it never does that itself)."""
+    """Each minute: work off what no kick announced, delete at AfterShip what gave way to remaps for good, and drop old
+    failures of the queue (it never does that itself).
+    """
     Failure.objects.filter(stopped__lt=timezone.now() - FAILURES_KEPT).delete()
+    release()
     pump(settings.PUMP_SECONDS)
 
 

@@ -19,8 +19,9 @@ class Tracking(models.Model):
     """AfterShip's record for one number at one account. Serves every parcel that shows this number.
 
     Life: made by ``collect`` → ``opened_at`` (AfterShip has it) → ``retired_at`` (no parcel shows the number any more;
-    the row and its checkpoints stay). ``updated_at`` is AfterShip's clock of the newest applied snapshot: only a newer
-    one changes the state. ``requested_courier`` is what we asked for ("" = AfterShip detects), ``courier`` what it is.
+    the row and its checkpoints stay). One that a remap retired can come back (``tracking/services/replace.py``).
+    ``updated_at`` is AfterShip's clock of the newest applied snapshot: only a newer one changes the state.
+    ``requested_courier`` is what we asked for ("" = AfterShip detects), ``courier`` what it is.
     """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_tracking_id, editable=False)
@@ -77,6 +78,15 @@ class Tracking(models.Model):
     )
     retired_at = models.DateTimeField(null=True, blank=True)
     retired_reason = models.CharField(max_length=200, blank=True, default="")
+    kept_until = models.DateTimeField(
+        null=True, blank=True, help_text="Retired by a remap: AfterShip keeps it until then, so that it can come back."
+    )
+    replaced_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replaces", help_text="Where a remap led to."
+    )
+    is_quiet = models.BooleanField(
+        default=False, help_text="Opened without the shopper's address: they were told about the parcel before."
+    )
 
     class Meta:
         constraints = [
@@ -94,6 +104,7 @@ class Tracking(models.Model):
         indexes = [
             models.Index(fields=["status"], condition=Q(retired_at=None), name="tracking_live_by_status"),
             models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
+            models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
         ]
 
     def __str__(self) -> str:

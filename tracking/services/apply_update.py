@@ -144,7 +144,7 @@ class Batch:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
         Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
         update_rows(self.changed.values(), STATE_FIELDS)
-        check(self.changed.values())
+        check([tracking for tracking in self.changed.values() if tracking.retired_at is None])
 
 
 def learn(batches: Sequence[Batch]) -> None:

@@ -15,10 +15,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from stores.carriers import CourierChoice
-from stores.models import AfterShipAccount, Route
+from stores.models import AfterShipAccount, Project, Route
 from stores.routing import ParcelFacts
 from stores.rule_set import Decision, RuleSet, load_rule_set
 from tracking.enums import FINISHED, JobKind, ProblemKind
@@ -31,12 +32,12 @@ from tracking.services.connections import upstream_key
 from tracking.services.facts import channel_keys, facts_of, in_words
 from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.problems import close_all, close_problems, open_problem
+from tracking.services.replace import take_back
 from tracking.services.story import tell
 
 
 def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str | None:
     """Give the parcel the tracking it needs, in the caller's transaction; returns the id of the one it left, if any."""
-    before = parcel.tracking_id
     chosen_for = wanted_for(parcel)
     known = parcel.tracking
     if stands(known) and parcel.linked_for == chosen_for:
@@ -44,8 +45,14 @@ def link_parcel(order: Order, parcel: Parcel, priority: int = jobs.LIVE) -> str 
     if parcel.override and parcel.linked_for != chosen_for:
         parcel.override = {}  # a person chose for the number and carrier of then
         tell("the choice made by hand ends: the parcel itself changed", order=str(order), number=parcel.tracking_number)
-    tracking = choose_tracking(order, parcel)
-    parcel.tracking, parcel.linked_for = tracking, chosen_for
+    return relink(order, parcel, priority)
+
+
+def relink(order: Order, parcel: Parcel, priority: int = jobs.LIVE, chooser: Chooser | None = None) -> str | None:
+    """Choose the parcel's tracking anew, whatever it has; as `link_parcel` otherwise."""
+    before = parcel.tracking_id
+    tracking = choose_tracking(order, parcel, chooser)
+    parcel.tracking, parcel.linked_for = tracking, wanted_for(parcel)
     parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace", "decision", "override"])
     if tracking and tracking.opened_at and tracking.pk != before:
         want_write_back([tracking.pk], priority)
@@ -79,7 +86,7 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
         list(Tracking.objects.filter(pk__in=filter(None, left)).order_by("pk").select_for_update())
 
 
-def choose_tracking(order: Order, parcel: Parcel) -> Tracking | None:
+def choose_tracking(order: Order, parcel: Parcel, chooser: Chooser | None = None) -> Tracking | None:
     """The live tracking for the parcel's number, made where there is none; None where something is missing, or a rule
     says that nothing is tracked.
     """
@@ -92,7 +99,7 @@ def choose_tracking(order: Order, parcel: Parcel) -> Tracking | None:
         open_problem(ProblemKind.BAD_NUMBER, parcel, error.cause, correlation_id=order.correlation_id)
         return None
     close_problems([ProblemKind.BAD_NUMBER], parcel, "The number is usable now.")
-    choice = choose(order, parcel)
+    choice = (chooser or Chooser.of([order.project], [parcel.carrier])).choose(order, parcel)
     if choice is None:
         store = order.store.key if order.store else "no store"
         cause = f"No active route matches project {order.project.key}, {store}."
@@ -115,47 +122,74 @@ class Choice:
     courier: CourierChoice
 
 
-def choose(order: Order, parcel: Parcel) -> Choice | None:
-    """Ask the rules, and what a person chose instead; keep on the parcel what was seen and decided, unsaved.
+class Chooser:
+    """The rules at one moment, with the rows that they lead to: chooses for one parcel or for thousands.
 
-    None where no rule matches and nobody chose one.
+    Rows are read when they are first needed, once each.
     """
-    rules = load_rule_set([order.project], [parcel.carrier])
-    facts = facts_of(order, parcel, channel_keys(order.project))
-    decision = rules.decide(facts)
-    keep_decision(parcel, facts, decision)
-    override = Override(parcel, rules)
-    parcel.route = override.route or (Route.objects.filter(pk=decision.rule.id).first() if decision.rule else None)
-    if parcel.route is None:
-        return None
-    account = override.account or (None if parcel.route.do_not_track else parcel.route.account)
-    courier = override.courier or decision.courier
-    if courier is None or override.route:
-        courier = override.courier or override.courier_of_route(facts)
-    parcel.decision["courier"] = {name: value for name, value in asdict(courier).items() if name != "extra_fields"}
-    return Choice(parcel.route, account, courier)
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self.routes: dict[int, Route | None] = {}
+        self.accounts: dict[str, AfterShipAccount | None] = {}
+        self.channels: dict[int, dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, projects: Collection[Project], carriers: Collection[str]) -> Chooser:
+        """For parcels of these projects with these carrier texts."""
+        return cls(load_rule_set(projects, carriers))
+
+    def choose(self, order: Order, parcel: Parcel) -> Choice | None:
+        """Ask the rules, and what a person chose instead; keep on the parcel what was seen and decided, unsaved.
+
+        None where no rule matches and nobody chose one.
+        """
+        facts = facts_of(order, parcel, self.channels_of(order.project))
+        decision = self.rules.decide(facts)
+        keep_decision(parcel, facts, decision)
+        by_hand: Mapping[str, Any] = parcel.override
+        chosen = self.route(by_hand["route"]) if "route" in by_hand else None
+        parcel.route = chosen or (self.route(decision.rule.id) if decision.rule else None)
+        if parcel.route is None:
+            return None
+        account = self.account(by_hand["account"]) if "account" in by_hand else None
+        account = account or (None if parcel.route.do_not_track else parcel.route.account)
+        if "courier" in by_hand:
+            courier = CourierChoice(by_hand["courier"], "chosen by hand")
+        elif chosen is None and decision.courier is not None:
+            courier = decision.courier
+        else:
+            courier = self.courier_under(parcel.route, facts)
+        words = {name: value for name, value in asdict(courier).items() if name != "extra_fields"}
+        parcel.decision["courier"] = words
+        return Choice(parcel.route, account, courier)
+
+    def courier_under(self, route: Route, facts: ParcelFacts) -> CourierChoice:
+        """The courier as the mappings give it under a route that the rules would not have chosen."""
+        rule = next((rule for rule in self.rules.routes if rule.id == route.pk), None)
+        return self.rules.courier_for(facts, rule) if rule else CourierChoice("", "left to AfterShip's detection")
+
+    def route(self, pk: int) -> Route | None:
+        if pk not in self.routes:
+            rows = Route.objects.select_related("project", "store", "account", "brand")
+            self.routes[pk] = rows.filter(pk=pk).first()
+        return self.routes[pk]
+
+    def account(self, key: str) -> AfterShipAccount | None:
+        if key not in self.accounts:
+            self.accounts[key] = AfterShipAccount.objects.filter(key=key).first()
+        return self.accounts[key]
+
+    def channels_of(self, project: Project) -> dict[str, str]:
+        if project.pk not in self.channels:
+            self.channels[project.pk] = channel_keys(project)
+        return self.channels[project.pk]
 
 
 def keep_decision(parcel: Parcel, facts: ParcelFacts, decision: Decision) -> None:
     """Note on the parcel which rules were tried, and which values they saw. Unsaved."""
     parcel.route_trace = [[step.rule_id, step.hit, step.reason, step.version] for step in decision.route.trace]
     parcel.decision = {"facts": in_words(facts), "at": timezone.now().isoformat(timespec="seconds")}
-
-
-class Override:
-    """What a person chose instead of the rules: rows that are there still, None for the rest."""
-
-    def __init__(self, parcel: Parcel, rules: RuleSet) -> None:
-        self.rules = rules
-        chosen: Mapping[str, Any] = parcel.override
-        self.route = Route.objects.filter(pk=chosen["route"]).first() if "route" in chosen else None
-        self.account = AfterShipAccount.objects.filter(key=chosen["account"]).first() if "account" in chosen else None
-        self.courier = CourierChoice(chosen["courier"], "chosen by hand") if "courier" in chosen else None
-
-    def courier_of_route(self, facts: ParcelFacts) -> CourierChoice:
-        """The courier as the rules give it under the route that was chosen by hand."""
-        rule = next((rule for rule in self.rules.routes if self.route and rule.id == self.route.pk), None)
-        return self.rules.courier_for(facts, rule) if rule else CourierChoice("", "left to AfterShip's detection")
 
 
 def check_courier_set(order: Order, parcel: Parcel, choice: Choice) -> None:
@@ -174,26 +208,49 @@ def live_tracking(
 ) -> Tracking:
     """The live tracking of this number, account and courier. The database allows one: a race finds the winner.
 
+    One that gave way to a remap comes back, and one that AfterShip tracks with this courier already is used.
     Locked until the caller's transaction ends, so that nobody retires it before the parcel shows it.
     """
-    key = {"account": account, "tracking_number": number, "requested_courier": choice.slug, "retired_at": None}
-    for known in Tracking.objects.filter(**key).select_related("account").select_for_update(of=("self",)):
-        if is_used_up(known, order):
-            retire(known, "the carrier used the number again")
-    tracking, is_new = Tracking.objects.select_for_update().get_or_create(
-        **key,
-        defaults={
-            "correlation_id": order.correlation_id,
-            "extra_fields": choice.extra_fields,
-            "is_return": parcel.is_return,
-        },
-    )
+    tracking, is_new = known_tracking(order, account, number, choice.slug), False
+    if tracking is None:
+        tracking, is_new = Tracking.objects.select_for_update().get_or_create(
+            account=account,
+            tracking_number=number,
+            requested_courier=choice.slug,
+            retired_at=None,
+            defaults={
+                "correlation_id": order.correlation_id,
+                "extra_fields": choice.extra_fields,
+                "is_return": parcel.is_return,
+            },
+        )
     if not tracking.opened_at and tracking.extra_fields != choice.extra_fields:
         tracking.extra_fields = choice.extra_fields  # the mapping was completed since
         tracking.save(update_fields=["extra_fields"])
     if is_new:
         tell("parcel routed", order=str(order), number=number, account=account.key, courier=choice.slug or "detect")
     return tracking
+
+
+def known_tracking(order: Order, account: AfterShipAccount, number: str, slug: str) -> Tracking | None:
+    """The tracking, locked, that serves this number and courier: the live one that we asked for, one that gave way to
+    a remap (it comes back), or one that AfterShip corrected to this courier. To open another would be refused (4003).
+
+    One that is used up is retired, so that a new one can be made.
+    """
+    asked = Q(requested_courier=slug) & (Q(retired_at=None) | Q(kept_until__isnull=False))
+    known = Q(courier=slug, retired_at=None) | asked if slug else asked
+    rows = Tracking.objects.filter(known, account=account, tracking_number=number).order_by("pk")
+    usable = []
+    for row in rows.select_related("account").select_for_update(of=("self",)):
+        if not is_used_up(row, order):
+            usable.append(row)
+        elif row.retired_at is None:
+            retire(row, "the carrier used the number again")
+    best = min(usable, key=lambda row: (row.requested_courier != slug, row.retired_at is not None), default=None)
+    if best and best.retired_at:
+        take_back(best)
+    return best
 
 
 def is_used_up(tracking: Tracking, order: Order) -> bool:

@@ -42,6 +42,7 @@ from tracking.services.problems import close_problems, open_problem
 from tracking.services.push import push_tracking, retire_tracking
 from tracking.services.reconcile import reconcile_orders, reconcile_trackings
 from tracking.services.registry import import_couriers, import_registry
+from tracking.services.remap import run_remap
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
 from tracking.services.write_back import write_order
@@ -65,6 +66,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),
     JobKind.IMPORT_REGISTRY: lambda subject: import_registry(int(subject)),
     JobKind.POLL: lambda subject: poll_account(int(subject)),
+    JobKind.REMAP: lambda subject: run_remap(int(subject)),
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),
     JobKind.APPLY_STATUS_RULES: lambda subject: apply_changed_rules(int(subject)),

@@ -24,6 +24,7 @@ from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
 from tracking.services.carrier_case import Case, case_of
 from tracking.services.problems import close_problems, open_problem
+from tracking.services.replace import never_opened, release, take_back
 from tracking.services.story import tell
 
 PUSH_PROBLEMS = [ProblemKind.MISSING_FIELD, ProblemKind.REFUSED, ProblemKind.UNMAPPED_CARRIER]
@@ -90,9 +91,14 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
         ship_date=parcel.shipped_at.date() if parcel.shipped_at else None,
         is_return=tracking.is_return,
         extra_fields=tracking.extra_fields,
-        notify_email=order.customer_email if route and route.notify == Route.Notify.AFTERSHIP else "",
+        notify_email=order.customer_email if is_mailed_by_aftership(route, tracking) else "",
         promised_date=promised,
     )
+
+
+def is_mailed_by_aftership(route: Route | None, tracking: Tracking) -> bool:
+    """Whether AfterShip itself writes to the shopper about this tracking."""
+    return bool(route and route.notify == Route.Notify.AFTERSHIP) and not (tracking.is_quiet or tracking.is_return)
 
 
 def missing_of(tracking: Tracking, fields: dict[str, Any]) -> list[str]:
@@ -115,8 +121,9 @@ def opened(tracking: Tracking, document: dict[str, Any], *, how: str) -> None:
         batch.save()
         want_write_back([row.pk])
         wake_early_webhooks(row)
-        if row.retired_at:  # the parcel went while the call was under way
+        if row.retired_at and row.kept_until is None:  # the parcel went while the call was under way
             jobs.want([retire_wish(row)])
+        release(row.replaces.all())
     tell(f"tracking {how}", number=row.tracking_number, courier=row.courier, account=row.account.key, id=row.pk)
 
 
@@ -143,7 +150,7 @@ def adopt(tracking: Tracking, client: AfterShipClient, error: AlreadyExists) -> 
     other = Tracking.objects.filter(account=tracking.account, aftership_id=found["id"]).exclude(pk=tracking.pk).first()
     if other is None:
         opened(tracking, found, how="adopted")
-    elif other.retired_at is None:
+    elif other.retired_at is None or other.kept_until:
         merge(tracking, other)
     else:
         free_retired(other)
@@ -164,12 +171,18 @@ def find_same_number(tracking: Tracking, client: AfterShipClient) -> dict[str, A
 
 
 def merge(tracking: Tracking, other: Tracking) -> None:
-    """Both rows turned out to be one tracking at AfterShip: the parcels move to the row that has it."""
+    """Both rows turned out to be one tracking at AfterShip: the parcels move to the row that has it.
+
+    That row may have given way to this one in a remap to where AfterShip had it already: then it comes back.
+    """
     with transaction.atomic():
-        list(Tracking.objects.filter(pk__in=[tracking.pk, other.pk]).order_by("pk").select_for_update())
+        rows = Tracking.objects.filter(pk__in=[tracking.pk, other.pk]).order_by("pk").select_for_update()
+        other = {row.pk: row for row in rows}[other.pk]
         Parcel.objects.filter(tracking=tracking).update(tracking=other)
         reason = f"the same tracking as {other.pk}"
         Tracking.objects.filter(pk=tracking.pk).update(retired_at=timezone.now(), retired_reason=reason)
+        if other.retired_at:
+            take_back(other)
         close_problems(PUSH_PROBLEMS, tracking, reason)
         want_write_back([other.pk])
     tell("trackings merged", number=tracking.tracking_number, into=other.pk)
@@ -209,13 +222,21 @@ def retire_wish(tracking: Tracking) -> jobs.Wish:
 def retire_tracking(tracking_id: str) -> None:
     """Delete a retired tracking at AfterShip, so that it is neither polled nor mailed about. Ours keeps its history.
 
-    One that AfterShip had before us is left alone. Already gone is fine. Raises UpstreamError.
+    One that AfterShip had before us is left alone, and one that a remap may still bring back. Already gone is fine.
+    Raises UpstreamError.
     """
     tracking = Tracking.objects.select_related("account").get(pk=tracking_id)
-    if tracking.retired_at is None or tracking.is_adopted:
+    if tracking.retired_at is None or tracking.kept_until or tracking.is_adopted:
         return
     try:
         connections.aftership(tracking.account).delete_tracking(tracking.aftership_id or tracking.pk)
     except NotFound:
         tell("tracking was gone at AfterShip", number=tracking.tracking_number)
-    Tracking.objects.filter(pk=tracking.pk).update(is_moving=False)
+    with transaction.atomic():
+        row = Tracking.objects.select_for_update(of=("self",)).select_related("account").get(pk=tracking.pk)
+        row.is_moving, row.forgotten_at = False, row.forgotten_at or timezone.now()
+        if row.retired_at is None:  # it was taken back while the call was under way
+            never_opened(row)
+            wish = jobs.Wish(JobKind.PUSH, row.pk, connections.upstream_key(row.account), row.correlation_id)
+            jobs.want([wish])
+        row.save(update_fields=["is_moving", "forgotten_at", "opened_at", "aftership_id"])

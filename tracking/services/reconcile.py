@@ -372,7 +372,12 @@ def compare_trackings(sweep: Sweep, account: AfterShipAccount, documents: Sequen
 
 def find_lost_deletion(sweep: Sweep, tracking: Tracking) -> None:
     """A retired tracking that AfterShip still has, and that nobody is going to delete there."""
-    if tracking.is_adopted or is_coming(JobKind.RETIRE, tracking.pk) or is_dead(JobKind.RETIRE, tracking.pk):
+    if (
+        tracking.is_adopted
+        or tracking.kept_until
+        or is_coming(JobKind.RETIRE, tracking.pk)
+        or is_dead(JobKind.RETIRE, tracking.pk)
+    ):
         return
     sweep.found(Drift.JOB_LOST, tracking.pk)
     upstream = connections.upstream_key(tracking.account)

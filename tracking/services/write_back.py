@@ -104,7 +104,7 @@ def plan_write(order: Order) -> Plan:
     open_before = open_among([ProblemKind.FOREIGN_TYPE], [order, *parcels])
     states = [parcel_state(parcel) for parcel in parcels]
     for parcel, state in zip(parcels, states, strict=True):
-        if parcel.tracking is None or not parcel.tracking.opened_at:
+        if parcel.tracking and not parcel.tracking.opened_at:
             continue
         try:
             actions = to_commercetools.parcel_actions(
@@ -115,17 +115,21 @@ def plan_write(order: Order) -> Plan:
         except ForeignType as error:
             foreign_type(parcel, error, order)
             continue
-        heal(parcel, open_before)
+        if parcel.tracking:
+            heal(parcel, open_before)
         add(plan, actions, ending(str(parcel)), to_commercetools.changed_fields(state.fields, state.carried))
-    is_tracked = any(parcel.tracking and parcel.tracking.opened_at for parcel in parcels)
-    if is_tracked and plan_order(plan, order, states, types):
-        heal(order, open_before)
+    if any(parcel.tracking and parcel.tracking.opened_at for parcel in parcels):
+        if plan_order(plan, order, states, types, to_commercetools.order_fields(states)):
+            heal(order, open_before)
+    elif order.carried and parcels and not any(parcel.tracking for parcel in parcels):
+        plan_order(plan, order, states, types, dict.fromkeys(to_commercetools.ORDER_FIELDS))
     return plan
 
 
-def plan_order(plan: Plan, order: Order, states: list[ParcelState], types: list[CustomType]) -> bool:
-    """Add the order's own fields and its shipment state to the plan; False if a foreign Type keeps the fields out."""
-    fields = to_commercetools.order_fields(states)
+def plan_order(
+    plan: Plan, order: Order, states: list[ParcelState], types: list[CustomType], fields: dict[str, Any]
+) -> bool:
+    """Add the order's own ``fields`` and its shipment state to the plan; False if a foreign Type keeps them out."""
     try:
         actions = to_commercetools.order_actions(
             type_id=order.type_id,
@@ -166,9 +170,12 @@ def add(plan: Plan, actions: list[dict[str, Any]], what: str, values: dict[str, 
 
 
 def parcel_state(parcel: Parcel) -> ParcelState:
-    """The parcel as the pure functions see it; one without a tracking at AfterShip counts as pending."""
+    """The parcel as the pure functions see it; one without a tracking at AfterShip counts as pending.
+
+    Where nothing is tracked (any more) it carries none of our fields.
+    """
     tracking = parcel.tracking if parcel.tracking and parcel.tracking.opened_at else None
-    fields = {}
+    fields: dict[str, Any] = {} if parcel.tracking else dict.fromkeys(to_commercetools.PARCEL_FIELDS)
     if tracking:
         fields = to_commercetools.parcel_fields(
             status=ParcelStatus(tracking.status),

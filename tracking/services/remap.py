@@ -1,0 +1,484 @@
+"""Moving parcels by hand to another route, account, courier or number: previewed, resumable, undone within a day.
+
+    plan_remap ─> start_remap ─> the REMAP job ─ a chunk, each parcel in its own transaction ─> itself again ─> done
+                    │                └─ the old tracking gives way, the parcel's new one is wished for (``link.py``)
+                    └─ a parcel that waits elsewhere: RemapConflict
+    undo_remap ─> the same job, parcel by parcel back to what ``RemapItem.before`` kept ─> undone
+
+Nothing here calls an upstream: PUSH, RETIRE and WRITE_BACK jobs do, at the rates that hold for everybody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from config.correlation import new_correlation_id
+from stores.models import Revision, Route
+from tracking.enums import JobKind, RemapItemState, RemapState, StaffActionKind
+from tracking.models import Order, Parcel, Remap, RemapItem, StaffAction, Tracking
+from tracking.services import jobs
+from tracking.services.apply_update import check, want_write_back
+from tracking.services.connections import upstream_key
+from tracking.services.link import Chooser, relink, retire_unused, wanted_for
+from tracking.services.push import is_mailed_by_aftership
+from tracking.services.remap_plan import (
+    ROUTE,
+    PlannedMove,
+    Target,
+    chooser_for,
+    drafted,
+    fault_of,
+    override_for,
+    plan_remap,
+    refusal_of,
+    waiting_items,
+    waits_in,
+    was_told,
+)
+from tracking.services.replace import give_way, release, take_back
+from tracking.services.staff import note_action
+from tracking.services.story import ending, tell
+
+__all__ = [
+    "PlannedMove",
+    "RemapConflict",
+    "RemapRefused",
+    "plan_remap",
+    "progress_of",
+    "resume_remap",
+    "run_remap",
+    "start_remap",
+    "stop_remap",
+    "undo_remap",
+]
+
+logger = structlog.get_logger("trackbridge.remap")
+
+UNDO_TIME = timedelta(hours=24)
+CHUNK = 50  # parcels in one run of the job: about a second
+FEW = 20  # so many are opened as live traffic; more of them wait behind it
+SLICE = 500  # parcels that are planned at once
+UPSTREAM = "trackbridge:remap"  # no connection of that name: no pause holds a remap back
+CHANGED = "It changed since it was looked at."
+
+
+class RemapConflict(Exception):  # noqa: N818  a verdict on the request, not a failure
+    """Some of the parcels wait in another remap already: ``items`` say which, and whose."""
+
+    def __init__(self, items: Sequence[RemapItem]) -> None:
+        super().__init__(" ".join(f"{item.parcel}: {waits_in(item)}" for item in items[:5]))
+        self.items = list(items)
+
+
+class RemapRefused(ValueError):  # noqa: N818  a verdict on the request, not a failure
+    """Nothing of it can be done: ``causes`` by parcel id, or the fault of the target itself."""
+
+    def __init__(self, message: str, causes: dict[int, str] | None = None) -> None:
+        super().__init__(message)
+        self.causes = causes or {}
+
+
+# ── by people ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def start_remap(
+    parcel_ids: Sequence[int],
+    target: Target,
+    *,
+    actor: AbstractBaseUser | None,
+    reason: str,
+    revision: Revision | None = None,
+    seen: dict[int, str] | None = None,
+) -> Remap:
+    """Keep the wish to move these parcels, in one transaction; the REMAP job does it.
+
+    ``seen`` are the fingerprints of the preview: a parcel that is not as it was seen is left out, as is one that cannot
+    be moved, and each says why. Raises RemapRefused where nothing is left, RemapConflict where a parcel waits in
+    another remap: of two at once the database lets one win.
+    """
+    ids = sorted(set(parcel_ids))
+    if fault := fault_of(target, len(ids)):
+        raise RemapRefused(fault)
+    try:
+        with transaction.atomic():
+            return started(ids, target, actor=actor, reason=reason, revision=revision, seen=seen)
+    except IntegrityError:
+        if held := waiting_items(Parcel.objects.filter(pk__in=ids)):
+            raise RemapConflict(held) from None
+        raise
+
+
+def started(
+    ids: Sequence[int],
+    target: Target,
+    *,
+    actor: AbstractBaseUser | None,
+    reason: str,
+    revision: Revision | None,
+    seen: dict[int, str] | None,
+) -> Remap:
+    remap = Remap.objects.create(
+        target=dict(target),
+        reason=reason[:500],
+        actor=actor,
+        actor_name=actor.get_username() if actor else "",
+        correlation_id=new_correlation_id(),
+        revision=revision,
+        undo_until=timezone.now() + UNDO_TIME,
+    )
+    first: PlannedMove | None = None
+    causes: dict[int, str] = {}
+    for start in range(0, len(ids), SLICE):
+        moves = plan_remap(ids[start : start + SLICE], target, moving=ids)
+        if held := waiting_items([move.parcel for move in moves]):
+            raise RemapConflict(held)
+        first = first or next(iter(moves), None)
+        items = [item_of(remap, move, seen) for move in moves]
+        causes |= {item.parcel_id: item.outcome for item in items if item.state == RemapItemState.SKIPPED}
+        RemapItem.objects.bulk_create(items)
+    if first is None or len(causes) == remap.items.count():
+        raise RemapRefused(next(iter(causes.values()), "There is no parcel to move."), causes)
+    keep_start(remap, first)
+    jobs.want([wish(remap)])
+    return remap
+
+
+def item_of(remap: Remap, move: PlannedMove, seen: dict[int, str] | None) -> RemapItem:
+    """The parcel's part of the remap, unsaved: it waits, or is left out with the reason."""
+    item = RemapItem(remap=remap, parcel=move.parcel, before=snapshot(move.parcel))
+    outcome = move.refusal
+    if seen is not None and seen.get(move.parcel.pk) != move.fingerprint:
+        outcome = CHANGED
+    if outcome:
+        item.state, item.outcome, item.done_at = RemapItemState.SKIPPED, outcome[:300], timezone.now()
+    return item
+
+
+def keep_start(remap: Remap, first: PlannedMove) -> None:
+    """The StaffAction of a remap: about its parcel where it has one only, else found by the remap."""
+    number = remap.items.filter(state=RemapItemState.WAITING).count()
+    is_single = remap.items.count() == 1
+    what = f"parcel {ending(str(first.parcel))}" if is_single else f"{number} parcels"
+    note_action(
+        StaffActionKind.REMAP,
+        actor=remap.actor,
+        summary=f"Remap #{remap.pk}: {what} to {in_words(remap.target)}.",
+        reason=remap.reason,
+        parcel=first.parcel if is_single else None,
+        remap=remap,
+        revision=remap.revision,
+        before=first.parcel.override if is_single else None,
+        after=remap.target,
+        correlation_id="" if is_single else remap.correlation_id,
+    )
+
+
+def in_words(target: Target) -> str:
+    """``courier dhl-germany, account main``; a number by its end only."""
+    if not target:
+        return "what the rules say"
+    shown = dict(target)
+    if "number" in shown:
+        shown["number"] = ending(str(shown["number"]))
+    if shown.get("courier") == "":
+        shown["courier"] = "by AfterShip's detection"
+    if "route" in shown:
+        shown["route"] = f"#{shown['route']}"
+    return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
+
+
+def stop_remap(remap: Remap) -> bool:
+    """Let no further parcel move until it is resumed; returns whether it was running."""
+    return bool(Remap.objects.filter(pk=remap.pk, state=RemapState.RUNNING).update(state=RemapState.STOPPED))
+
+
+@transaction.atomic
+def resume_remap(remap: Remap) -> bool:
+    """Go on with a stopped remap, which can be undone for a day from now; returns whether it was stopped."""
+    stopped = Remap.objects.filter(pk=remap.pk, state=RemapState.STOPPED)
+    if not stopped.update(state=RemapState.RUNNING, undo_until=timezone.now() + UNDO_TIME):
+        return False
+    jobs.want([wish(remap)])
+    return True
+
+
+@transaction.atomic
+def undo_remap(remap: Remap, actor: AbstractBaseUser | None) -> bool:
+    """Wish to bring every moved parcel back to what it was; what still waits is not moved at all.
+
+    False where it is neither done nor stopped, or its time to be undone is over.
+    """
+    row = Remap.objects.select_for_update().get(pk=remap.pk)
+    if not can_be_undone(row):
+        return False
+    row.state, row.finished_at = RemapState.UNDOING, None
+    row.save(update_fields=["state", "finished_at"])
+    waiting = row.items.filter(state=RemapItemState.WAITING)
+    waiting.update(state=RemapItemState.SKIPPED, outcome="The remap was undone first.", done_at=timezone.now())
+    start = StaffAction.objects.filter(remap=row, kind=StaffActionKind.REMAP).first()
+    note_action(
+        StaffActionKind.UNDO_REMAP,
+        actor=actor,
+        summary=f"Undo of remap #{row.pk} to {in_words(row.target)}.",
+        parcel=start.parcel if start else None,
+        remap=row,
+        correlation_id=start.correlation_id if start else row.correlation_id,
+    )
+    jobs.want([wish(row)])
+    return True
+
+
+def can_be_undone(remap: Remap) -> bool:
+    return remap.state in (RemapState.DONE, RemapState.STOPPED) and timezone.now() < remap.undo_until
+
+
+def progress_of(remap: Remap) -> Counter[str]:
+    """How many of its parcels are in which state. One query."""
+    counted = remap.items.order_by().values_list("state").annotate(n=Count("pk"))
+    return Counter(dict(counted))
+
+
+def wish(remap: Remap) -> jobs.Wish:
+    return jobs.Wish(JobKind.REMAP, str(remap.pk), UPSTREAM, remap.correlation_id)
+
+
+# ── by the job ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_remap(remap_id: int) -> None:
+    """Move, or bring back, the next CHUNK of parcels, and wish for another run until none is left.
+
+    Safe to repeat and to be killed anywhere: a parcel is moved with the note of it, or not at all.
+    """
+    remap = Remap.objects.get(pk=remap_id)
+    if remap.state == RemapState.RUNNING:
+        move_some(remap)
+        go_on(remap, RemapItemState.WAITING, RemapState.DONE)
+    elif remap.state == RemapState.UNDOING:
+        bring_back_some(remap)
+        go_on(remap, RemapItemState.MOVED, RemapState.UNDONE)
+
+
+def go_on(remap: Remap, left: RemapItemState, end: RemapState) -> None:
+    """Another run, or the end."""
+    if remap.items.filter(state=left).exists():
+        jobs.want([wish(remap)])
+    elif Remap.objects.filter(pk=remap.pk, state=remap.state).update(state=end, finished_at=timezone.now()):
+        tell(f"remap {end.value}", remap=remap.pk, counts=dict(progress_of(remap)))
+
+
+def move_some(remap: Remap) -> None:
+    items = remap.items.filter(state=RemapItemState.WAITING).order_by("pk")
+    part = list(items.select_related("parcel__order__project")[:CHUNK])
+    chooser = chooser_for([item.parcel for item in part])
+    priority = jobs.LIVE if remap.items.count() <= FEW else jobs.BACKFILL
+    for item in part:
+        with noted(item, RemapItemState.SKIPPED):
+            move(remap, item.pk, chooser, priority)
+
+
+def bring_back_some(remap: Remap) -> None:
+    for item in remap.items.filter(state=RemapItemState.MOVED).order_by("pk")[:CHUNK]:
+        with noted(item, RemapItemState.KEPT):
+            bring_back(remap, item.pk)
+
+
+@contextmanager
+def noted(item: RemapItem, state: RemapItemState) -> Iterator[None]:
+    """A failure of our own stops one parcel, not those after it: it is logged, and the parcel says so."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):  # the database: the whole job is tried again
+        raise
+    except Exception as error:
+        logger.exception("a parcel could not be remapped", item=item.pk)
+        ended(item, state, f"It failed for a reason of our own: {type(error).__name__}.")
+
+
+def ended(item: RemapItem, state: RemapItemState, outcome: str) -> None:
+    item.state, item.outcome, item.done_at = state, outcome[:300], timezone.now()
+    item.save()
+
+
+def taken(item_id: int, state: RemapItemState, remap_state: RemapState) -> RemapItem | None:
+    """The item with its parcel, both as they are now, and locked together with the order, in the order that everybody
+    locks them. None where somebody else was faster, or the remap was stopped.
+    """
+    list(Order.objects.filter(parcels__remap_items=item_id).select_for_update(of=("self",)))
+    rows = RemapItem.objects.filter(pk=item_id, state=state, remap__state=remap_state).select_for_update(of=("self",))
+    links = ("order__project", "order__store", "tracking__account", *ROUTE)
+    item = rows.select_related(*(f"parcel__{link}" for link in links)).first()
+    if item and item.parcel.tracking_id:
+        row = Tracking.objects.select_related("account").select_for_update(of=("self",))
+        item.parcel.tracking = row.get(pk=item.parcel.tracking_id)
+    return item
+
+
+@transaction.atomic
+def move(remap: Remap, item_id: int, chooser: Chooser, priority: int) -> None:
+    """Move one parcel, or note why it is left as it is."""
+    item = taken(item_id, RemapItemState.WAITING, RemapState.RUNNING)
+    if item is None:
+        return
+    parcel = item.parcel
+    refusal = "Its own number, carrier or direction changed meanwhile." if is_another(parcel, item.before) else ""
+    if refusal := refusal or refusal_of(parcel, *drafted(parcel, remap.target, chooser), remap.target):
+        ended(item, RemapItemState.SKIPPED, refusal)
+        return
+    item.before = snapshot(parcel)
+    source, is_told, is_mailed = parcel.tracking, was_told(parcel), is_mailed_now(parcel)
+    parcel.override = override_for(parcel, remap.target)
+    relink(parcel.order, parcel, priority, chooser)
+    if parcel.tracking is None:
+        want_write(parcel.order, priority)
+    elif source and source.pk == parcel.tracking.pk:
+        agree_with_aftership(parcel)
+    elif is_told and not parcel.tracking.opened_at:
+        parcel.tracking.is_quiet = True
+        parcel.tracking.save(update_fields=["is_quiet"])
+    if source and is_left(source):
+        until = timezone.now() if is_mailed else remap.undo_until  # it would go on mailing
+        give_way(source, parcel.tracking, until=until, reason=f"its parcel was moved in remap #{remap.pk}")
+        release(Tracking.objects.filter(pk=source.pk))
+    item.after = snapshot(parcel)
+    ended(item, RemapItemState.MOVED, f"{short(item.before)} → {short(item.after)}")
+    tell(
+        "parcel remapped",
+        remap=remap.pk,
+        number=parcel.tracking_number,
+        outcome=item.outcome,
+        correlation_id=parcel.order.correlation_id,
+    )
+
+
+def is_another(parcel: Parcel, seen: dict[str, Any]) -> bool:
+    """Whether the parcel itself is not the one any more that was looked at."""
+    return bool(wanted_for(parcel) != seen["wanted"])
+
+
+def is_mailed_now(parcel: Parcel) -> bool:
+    """Whether AfterShip itself writes to the shopper about the tracking that the parcel shows."""
+    return parcel.tracking is not None and is_mailed_by_aftership(parcel.route, parcel.tracking)
+
+
+def is_left(tracking: Tracking) -> bool:
+    """Whether no parcel shows it any more."""
+    return tracking.retired_at is None and not tracking.parcels.filter(removed_at=None).exists()
+
+
+def agree_with_aftership(parcel: Parcel) -> None:
+    """AfterShip had corrected the courier to the one that is wanted now: it is what we ask for from now on."""
+    tracking, slug = parcel.tracking, parcel.decision["courier"]["slug"]
+    if tracking is None or not slug or tracking.requested_courier == slug:
+        return
+    tracking.requested_courier = slug
+    tracking.save(update_fields=["requested_courier"])
+    check([tracking])
+
+
+def want_write(order: Order, priority: int = jobs.LIVE) -> None:
+    kind, upstream = JobKind.WRITE_BACK, upstream_key(order.project)
+    jobs.want([jobs.Wish(kind, str(order.pk), upstream, order.correlation_id, priority)])
+
+
+@transaction.atomic
+def bring_back(remap: Remap, item_id: int) -> None:
+    """Give one parcel back what it had, or note why it is left as it is. What the remap made for it is retired."""
+    item = taken(item_id, RemapItemState.MOVED, RemapState.UNDOING)
+    if item is None:
+        return
+    if refusal := changed_since(item):
+        ended(item, RemapItemState.KEPT, refusal)
+        return
+    parcel, before, made = item.parcel, item.before, item.parcel.tracking
+    tracking = tracking_of(before)
+    parcel.override, parcel.linked_for = before["override"], before["linked_for"]
+    parcel.route_trace, parcel.decision = before["route_trace"], before["decision"]
+    parcel.route = Route.objects.filter(pk=before["route"]).first()
+    parcel.tracking = tracking
+    parcel.save(update_fields=["override", "linked_for", "route_trace", "decision", "route", "tracking"])
+    if made and (tracking is None or made.pk != tracking.pk):
+        retire_unused([made.pk], f"remap #{remap.pk} was undone")
+    if tracking and not tracking.opened_at:
+        upstream = upstream_key(tracking.account)
+        jobs.want([jobs.Wish(JobKind.PUSH, tracking.pk, upstream, tracking.correlation_id)])
+    elif tracking:
+        want_write_back([tracking.pk])
+    else:
+        want_write(parcel.order)
+    came_back = tracking is None or tracking.pk == before["tracking"]
+    outcome = "It is what it was." if came_back else "Its number has another tracking by now, which it shows."
+    ended(item, RemapItemState.UNDONE, outcome)
+    tell(
+        "remap undone",
+        remap=remap.pk,
+        number=parcel.tracking_number,
+        outcome=outcome,
+        correlation_id=parcel.order.correlation_id,
+    )
+
+
+def changed_since(item: RemapItem) -> str:
+    """Why the parcel is not brought back: what others did since stands."""
+    parcel = item.parcel
+    later = parcel.remap_items.filter(pk__gt=item.pk, state__in=[RemapItemState.WAITING, RemapItemState.MOVED]).first()
+    if later:
+        return f"It was remapped again since, in remap #{later.remap_id}."
+    if parcel.order.deleted_at or parcel.removed_at:
+        return "The parcel was removed since."
+    if is_another(parcel, item.after):
+        return "Its own number, carrier or direction changed since."
+    if parcel.override != item.after["override"]:
+        return "Somebody chose something else for it since."
+    return ""
+
+
+def tracking_of(before: dict[str, Any]) -> Tracking | None:
+    """The tracking that the parcel had, live again and locked. Another one that took its number's place stays."""
+    if before["tracking"] is None:
+        return None
+    rows = Tracking.objects.select_related("account").select_for_update(of=("self",))
+    tracking = rows.get(pk=before["tracking"])
+    if tracking.retired_at:
+        same = {"account": tracking.account, "tracking_number": tracking.tracking_number, "retired_at": None}
+        if successor := rows.filter(**same, requested_courier=before["requested_courier"]).first():
+            return successor
+        take_back(tracking)
+    if tracking.requested_courier != before["requested_courier"]:
+        tracking.requested_courier = before["requested_courier"]
+        tracking.save(update_fields=["requested_courier"])
+    check([tracking])
+    return tracking
+
+
+def snapshot(parcel: Parcel) -> dict[str, Any]:
+    """All of the parcel that a remap changes, and what it was chosen for: ready for JSON."""
+    tracking = parcel.tracking
+    return {
+        "override": parcel.override,
+        "linked_for": parcel.linked_for,
+        "wanted": wanted_for(parcel),
+        "route": parcel.route_id,
+        "route_trace": parcel.route_trace,
+        "decision": parcel.decision,
+        "tracking": parcel.tracking_id,
+        "account": tracking.account.key if tracking else "",
+        "requested_courier": tracking.requested_courier if tracking else "",
+    }
+
+
+def short(kept: dict[str, Any]) -> str:
+    """``main/dhl-germany``"""
+    if kept["tracking"] is None:
+        return "not tracked"
+    return f"{kept['account']}/{kept['requested_courier'] or 'detected'}"
