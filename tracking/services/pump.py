@@ -84,14 +84,14 @@ class Pumped:
 
 def pump(seconds: float) -> Pumped:
     """Work for up to ``seconds``: until nothing is due now or within the next few seconds."""
-    total, runner = Pumped(), Runner()
+    total, runner, freshest = Pumped(), Runner(), cycle([False, True])
     Heartbeat.objects.filter(name=HEARTBEAT).update(kicked_at=None)  # what comes from now on may kick the next one
     ends_at, beat_at = time.monotonic() + seconds, 0.0
     while time.monotonic() < ends_at:
         if time.monotonic() - beat_at > 1:
             beat()
             beat_at = time.monotonic()
-        receipts, started = drain_receipts(), runner.start_due()
+        receipts, started = drain_receipts(freshest=next(freshest)), runner.start_due()
         total.receipts += receipts
         total.jobs += started
         if not receipts and not started:
@@ -147,14 +147,17 @@ def pending_receipts(now: datetime) -> QuerySet[Receipt]:
     return Receipt.objects.filter(state=ReceiptState.PENDING, next_attempt_at__lte=now)
 
 
-def drain_receipts(limit: int = RECEIPT_BATCH) -> int:
+def drain_receipts(limit: int = RECEIPT_BATCH, *, freshest: bool = False) -> int:
     """Take in one batch of pending receipts in one transaction; returns how many were handled.
+
+    Behind a long backlog (the workers were down) the oldest first would make an event of this second wait for all of
+    it: so a pump takes batches from both ends, as it claims jobs.
 
     Where a batch fails, its receipts are tried one by one, so that one that cannot be handled delays nobody else.
     """
     try:
         with transaction.atomic():
-            return handle(claim_receipts(limit))
+            return handle(claim_receipts(limit, freshest=freshest))
     except Exception as error:
         if is_database_lost(error):  # nothing was lost, somebody tries again
             raise
@@ -162,10 +165,10 @@ def drain_receipts(limit: int = RECEIPT_BATCH) -> int:
     return sum(drain_one(pk) for pk in pending_receipts(timezone.now()).values_list("pk", flat=True)[:limit])
 
 
-def claim_receipts(limit: int) -> list[Receipt]:
-    """Lock pending receipts, oldest first; others skip them until this transaction ends."""
-    due = pending_receipts(timezone.now()).order_by("next_attempt_at", "pk")
-    return list(due.select_for_update(skip_locked=True)[:limit])
+def claim_receipts(limit: int, *, freshest: bool = False) -> list[Receipt]:
+    """Lock the oldest pending receipts, or the newest, in order; others skip them until this transaction ends."""
+    due = pending_receipts(timezone.now()).order_by("next_attempt_at", "pk").select_for_update(skip_locked=True)
+    return list(reversed(due.reverse()[:limit])) if freshest else list(due[:limit])
 
 
 def handle(receipts: list[Receipt]) -> int:

@@ -91,6 +91,24 @@ def test_receipts_are_taken_oldest_first(clock: Clock) -> None:
         assert f"0{hour + 8}:00:00".encode()[-8:] in bytes(newest.body)
 
 
+def test_a_fresh_receipt_does_not_wait_for_a_backlog_of_older_ones(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_account(key="main")
+    pks, batches, handle = [], [], pump.handle
+    for second in range(2 * pump.RECEIPT_BATCH + 50):
+        pks.append(receipt(document("t", second), endpoint="main").pk)
+        clock.forward(0.01)
+
+    def note_and_handle(receipts: list[Receipt]) -> int:
+        batches.append([one.pk for one in receipts])
+        return handle(receipts)
+
+    monkeypatch.setattr(pump, "handle", note_and_handle)
+    assert pump.pump(10).receipts == len(pks)
+    assert batches[:3] == [pks[:200], pks[-200:], pks[200:-200]], "from both ends, each in order"
+
+
 def test_a_failing_receipt_takes_nothing_of_its_work_with_it(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     tracking = make_tracking(make_account(key="main"), updated_at=None)
     make_parcel(tracking=tracking)
