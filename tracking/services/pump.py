@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,8 +84,11 @@ class Pumped:
 
 
 def pump(seconds: float) -> Pumped:
-    """Work for up to ``seconds``: until nothing is due now or within the next few seconds."""
-    total, runner, freshest = Pumped(), Runner(), cycle([False, True])
+    """Work for up to ``seconds``: until nothing is due now or within the next few seconds.
+
+    Jobs that still run then are not waited for, since an upstream may keep them long: the next pump counts them in.
+    """
+    total, runner, freshest = Pumped(), Runner(under_way()), cycle([False, True])
     Heartbeat.objects.filter(name=HEARTBEAT).update(kicked_at=None)  # what comes from now on may kick the next one
     ends_at, beat_at = time.monotonic() + seconds, 0.0
     while time.monotonic() < ends_at:
@@ -98,7 +102,6 @@ def pump(seconds: float) -> Pumped:
             if not runner.in_flight and not is_due_soon():
                 break
             runner.wait(IDLE_SLEEP_SECONDS)
-    runner.wait_for_all()
     return total
 
 
@@ -219,10 +222,16 @@ def in_words(error: Exception) -> str:
 
 
 class Runner:
-    """Runs jobs side by side in threads, and claims no more than it has room for; with one thread, in the caller's."""
+    """Runs jobs side by side in threads, and claims no more than it has room for; with one thread, in the caller's.
 
-    def __init__(self) -> None:
-        self.in_flight: dict[Future[None], Job] = {}
+    No connection gets the last quarter of the threads: one that takes calls and never answers would hold all of them
+    until the timeout, and its neighbours would wait.
+    """
+
+    def __init__(self, in_flight: dict[Future[None], Job] | None = None) -> None:
+        """``in_flight``: jobs that run already; this runner's are added and removed."""
+        self.in_flight = {} if in_flight is None else in_flight
+        self.most_of_one = settings.JOB_THREADS - settings.JOB_THREADS // 4
         self.freshest = cycle([True, False])  # of two claims, one asks for the newest and one for the oldest
 
     def start_due(self, *, ignore_debounce: bool = False) -> int:
@@ -235,7 +244,12 @@ class Runner:
             return 0
         freshest = next(self.freshest) and not ignore_debounce  # the freshest are those that still gather
         running = list(self.in_flight.values())
-        claimed = claim_through_gate(room, running=running, ignore_debounce=ignore_debounce, freshest=freshest)
+        held = Counter(job.upstream for job in running)
+        full = [upstream for upstream, number in held.items() if number >= self.most_of_one]
+        room = min(room, self.most_of_one - max((held[one] for one in held.keys() - full), default=0))
+        claimed = claim_through_gate(
+            room, full=full, running=running, ignore_debounce=ignore_debounce, freshest=freshest
+        )
         for job, probe in claimed:
             if settings.JOB_THREADS == 1:
                 run_job(job, probe)
@@ -251,19 +265,23 @@ class Runner:
         else:
             time.sleep(seconds)
 
-    def wait_for_all(self) -> None:
-        for future in wait(self.in_flight).done:
-            future.result()
-
 
 def claim_through_gate(
-    room: int, *, running: Sequence[Job] = (), ignore_debounce: bool, freshest: bool = False
+    room: int,
+    *,
+    full: Collection[str] = (),
+    running: Sequence[Job] = (),
+    ignore_debounce: bool,
+    freshest: bool = False,
 ) -> list[tuple[Job, Probe | None]]:
-    """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do."""
+    """Due jobs of connections that answer, and one each of those whose pause is over: it shows whether they do.
+
+    None of connections that are ``full``: they have as many threads as they may.
+    """
     gate = connections.gate()
     open_ones = jobs.claim(
         room,
-        paused=gate.closed,
+        paused=[*gate.closed, *full],
         ignore_debounce=ignore_debounce,
         freshest=freshest,
         openings=openings(),
@@ -282,6 +300,12 @@ def claim_through_gate(
 def threads() -> ThreadPoolExecutor:
     """This process' threads for jobs. Kept, so that each keeps its database connection."""
     return ThreadPoolExecutor(settings.JOB_THREADS, thread_name_prefix="job")
+
+
+@cache
+def under_way() -> dict[Future[None], Job]:
+    """This process' jobs in threads."""
+    return {}
 
 
 def run_in_thread(job: Job, probe: Probe | None) -> None:

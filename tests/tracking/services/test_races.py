@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import pytest
@@ -295,6 +297,52 @@ def test_a_run_in_threads_does_each_job_once(settings: Any, monkeypatch: pytest.
         monkeypatch.setattr(pump, "run_job", closing(pump.run_job))
         total = pump.drain_everything()
     assert total.jobs == len(ran) == sum(ran.values()) == 60
+    assert not Job.objects.exclude(want=1, done=1).exists()
+
+
+@pytest.fixture
+def eight_threads(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    settings.JOB_THREADS = 8
+    with pump.ThreadPoolExecutor(8) as pool:
+        monkeypatch.setattr(pump, "threads", lambda: pool)
+        monkeypatch.setattr(pump, "run_job", closing(pump.run_job))
+        yield
+    pump.under_way().clear()
+
+
+@pytest.fixture
+def hanging(eight_threads: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """20 jobs of one connection, due before all others, that end only when this is set."""
+    hanging = Event()
+    monkeypatch.setitem(pump.HANDLERS, JobKind.PUSH, lambda subject: hanging.wait(60))
+    for number in range(20):
+        make_job(kind=JobKind.PUSH, subject=f"t-{number}", upstream="aftership:silent")
+    yield hanging
+    hanging.set()
+
+
+def test_a_connection_that_never_answers_leaves_threads_to_its_neighbours(
+    hanging: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setitem(pump.HANDLERS, JobKind.RETIRE, ran.append)
+    for number in range(20):
+        make_job(kind=JobKind.RETIRE, subject=f"t-{number}", upstream="aftership:sound")
+    runner = pump.Runner()
+    for _ in range(200):
+        runner.start_due()
+        runner.wait(0.05)
+        if len(ran) == 20:
+            break
+    assert len(ran) == 20
+    assert Job.objects.filter(kind=JobKind.PUSH, attempts=1).count() == 6
+
+
+def test_a_pump_does_not_wait_for_a_call_that_hangs_and_the_next_one_counts_it_in(hanging: Event) -> None:
+    assert pump.pump(2).jobs == 6
+    assert pump.pump(1).jobs == 0, "its threads are still taken"
+    hanging.set()
+    assert pump.pump(60).jobs == 14
     assert not Job.objects.exclude(want=1, done=1).exists()
 
 
