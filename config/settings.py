@@ -103,6 +103,7 @@ IS_SQLITE = "sqlite" in _database["ENGINE"]
 if IS_SQLITE:
     _path = BASE_DIR / Path(_database["NAME"])
     _database |= {
+        "ENGINE": "config.sqlite",  # Django's own, but for how it waits for the lock
         "NAME": str(_path),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
