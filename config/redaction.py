@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -161,6 +162,7 @@ class _Walk:
         return UNREADABLE
 
 
+@lru_cache(maxsize=4096)  # the same few keys stand on every line
 def _mask_for(key: str, *, loose: bool = False) -> str:
     name = re.sub(r"[^a-z0-9]", "", key.lower())
     if any(part in name for part in SECRET_PARTS):

@@ -21,7 +21,7 @@ from tracking.payloads.errors import PayloadError
 from tracking.payloads.event_ids import event_id_or_digest
 from tracking.payloads.json_text import loads
 from tracking.payloads.reading import Node
-from tracking.payloads.times import parse_date, parse_times, parse_utc
+from tracking.payloads.times import as_utc, parse_date, parse_times, parse_utc
 
 KNOWN_EVENTS = frozenset({"tracking_update", "edd_revise", "tracking_pending_time"})
 
@@ -316,8 +316,7 @@ def digest(facts: dict[str, str]) -> str:
 
 def sort_key(checkpoint: CheckpointSnapshot) -> tuple[datetime, datetime, int, str]:
     """For order only: a local time counts as UTC here and nowhere else; no time: when AfterShip learned of it."""
-    local = checkpoint.local_time.replace(tzinfo=UTC) if checkpoint.local_time else None
-    happened = checkpoint.happened_at or local or checkpoint.created_at or BEGINNING
+    happened = checkpoint.happened_at or as_utc(checkpoint.local_time) or checkpoint.created_at or BEGINNING
     rank = TAG_ORDER.index(checkpoint.tag) if checkpoint.tag in TAG_ORDER else -1
     return happened, checkpoint.created_at or BEGINNING, rank, checkpoint.fingerprint
 
@@ -341,8 +340,10 @@ def status_of(tag: str, subtag: str, checkpoints: Iterable[CheckpointSnapshot] =
 
 
 def is_on_the_way_back(checkpoints: Iterable[CheckpointSnapshot]) -> bool:
-    going_back = False
-    for checkpoint in sorted(checkpoints, key=sort_key):
+    scans, going_back = list(checkpoints), False
+    if all(checkpoint.subtag != WAY_BACK_STARTS for checkpoint in scans):
+        return False
+    for checkpoint in sorted(scans, key=sort_key):
         if checkpoint.subtag == WAY_BACK_STARTS:
             going_back = True
         elif is_forward(checkpoint.tag, checkpoint.subtag):

@@ -46,7 +46,9 @@ def split_list(raw: bytes) -> list[bytes]:
 
 def clean_text(value: str, limit: int | None = TEXT_LIMIT) -> str:
     """``value`` as PostgreSQL can hold it: NUL → U+2400, lone surrogates → U+FFFD, cut to ``limit`` characters."""
-    return SURROGATE.sub("\ufffd", value.replace("\0", "\u2400"))[:limit]
+    if not value.isascii():
+        value = SURROGATE.sub("\ufffd", value)
+    return value.replace("\0", "\u2400")[:limit]
 
 
 def skip_white_space(text: str, at: int) -> int:

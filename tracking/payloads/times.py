@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 # Seen: "2026-12-01", "2026-12-01T10:00", "2026-12-01 10:00:00", "…T10:00:00.1234567Z", "…+00:00", "…+0100", "…+01".
 SHAPE = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
-    r"(Z|z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?"
+    r"(?:[Zz]|[+-][0-9]{2}(?::?[0-5][0-9])?)?)?"
 )
 # Outside of these a date is a placeholder: 0001-01-01 is .NET's "no date", 9999-12-31 means "for ever".
 FIRST_YEAR, LAST_YEAR = 1970, 2100
@@ -28,21 +28,18 @@ NO_TIMES = Times(None, None)
 
 def parse_times(text: str) -> Times:
     """Both forms of ``text``; both None where it is no date-time. Never raises. A missing offset is never guessed."""
+    if not text:
+        return NO_TIMES
     found = SHAPE.fullmatch(text.strip())
     if not found:
         return NO_TIMES
-    year, month, day, hour, minute, second, fraction, offset = found.groups()
-    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
-        return NO_TIMES
-    microsecond = int((fraction or "").ljust(6, "0")[:6])
     try:
-        local = datetime(  # noqa: DTZ001  the parts as written
-            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), microsecond
-        )
-        instant = local.replace(tzinfo=parse_offset(offset)).astimezone(UTC) if offset else None
+        given = datetime.fromisoformat(found[0].upper())
     except ValueError:
         return NO_TIMES
-    return Times(instant, local)
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:
+        return NO_TIMES
+    return Times(given.astimezone(UTC) if given.tzinfo else None, given.replace(tzinfo=None))
 
 
 def parse_utc(text: str) -> datetime | None:
@@ -50,7 +47,7 @@ def parse_utc(text: str) -> datetime | None:
     instant, local = parse_times(text)
     if instant or not local or len(text.strip()) <= len("2026-12-01"):
         return instant
-    return local.replace(tzinfo=UTC)
+    return as_utc(local)
 
 
 def parse_date(text: str) -> date | None:
@@ -59,11 +56,6 @@ def parse_date(text: str) -> date | None:
     return local.date() if local else None
 
 
-def parse_offset(text: str) -> timezone:
-    if text in "Zz":
-        return UTC
-    hours, minutes = int(text[1:3]), int(text[-2:]) if len(text) > 3 else 0
-    if minutes > 59:
-        raise ValueError("no such offset")
-    offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if text[0] == "-" else offset)
+def as_utc(local: datetime | None) -> datetime | None:
+    """The clock on the wall as if it were UTC's: for comparing, where nothing better is known."""
+    return local.replace(tzinfo=UTC) if local else None

@@ -29,7 +29,7 @@ from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
 from tracking.services.number_forms import UNRECOGNIZED, count_forms, is_carrier_news
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
-from tracking.services.rows import update_rows
+from tracking.services.rows import insert_rows, update_rows
 from tracking.services.seen_codes import count_codes
 from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
@@ -142,7 +142,7 @@ class Batch:
 
     def save_rows(self) -> None:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
-        Checkpoint.objects.bulk_create(self.new_checkpoints, ignore_conflicts=True)
+        insert_rows(self.new_checkpoints)
         update_rows(self.changed.values(), STATE_FIELDS)
         check([tracking for tracking in self.changed.values() if tracking.retired_at is None])
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Min
 
 from tracking.enums import ParcelStatus
 from tracking.models import Parcel
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, status_of
-from tracking.payloads.times import parse_times
+from tracking.payloads.times import as_utc, parse_times
 
 GRACE = timedelta(days=1)  # wall clocks without an offset, and labels printed before the order was imported
 
@@ -86,7 +86,3 @@ def time_of(checkpoint: CheckpointSnapshot) -> datetime | None:
 def time_in(text: str) -> datetime | None:
     times = parse_times(text)
     return times.instant or as_utc(times.local)
-
-
-def as_utc(local: datetime | None) -> datetime | None:
-    return local.replace(tzinfo=UTC) if local else None
