@@ -26,7 +26,10 @@ _current: ContextVar[str] = ContextVar("correlation_id", default="")
 
 def new_correlation_id() -> str:
     """Eight random characters of ALPHABET (38 bits), shown as ``K7MQ-2XRT``."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    number, letters = secrets.randbelow(len(ALPHABET) ** LENGTH), ""
+    for _ in range(LENGTH):
+        number, position = divmod(number, len(ALPHABET))
+        letters += ALPHABET[position]
     return f"{letters[:4]}-{letters[4:]}"
 
 
@@ -66,7 +69,7 @@ class CorrelationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         correlation_id = new_correlation_id()
-        sender_id = request.headers.get(HEADER, "")
+        sender_id = request.META.get("HTTP_X_CORRELATION_ID", "")
         request.correlation_id = correlation_id
         request.sender_correlation_id = sender_id if _SENDER_ID.match(sender_id) else ""
         with bound(correlation_id):

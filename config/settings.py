@@ -70,12 +70,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.security.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "config.people.Sessions",
+    "config.people.Language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.people.Login",
+    "config.people.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -115,6 +115,8 @@ if IS_SQLITE:
         "TEST": {"NAME": f"{_path}.test"},
     }
 else:
+    if _database["ENGINE"] == "django.db.backends.postgresql":
+        _database["ENGINE"] = "config.postgresql"
     _database = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True} | _database
     _database["OPTIONS"] = {
         "connect_timeout": 5,

@@ -1,4 +1,4 @@
-"""What all tests share: closed sockets."""
+"""What all tests share: closed sockets, and no memory of the test before."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ def _guarded_connect(sock: socket.socket, address: Any) -> None:
 def _guarded_connect_ex(sock: socket.socket, address: Any) -> int:
     _check(sock, address)
     return _connect_ex(sock, address)
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_of_kicks() -> None:
+    """What was queued in the test before is gone."""
+    from tracking import tasks
+
+    tasks.memory.forget()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -52,6 +52,7 @@ logger = structlog.get_logger("trackbridge.pump")
 
 RECEIPT_BATCH = 200
 RECEIPT_MOST_ATTEMPTS = 10
+LEAST_SECONDS = 0.1  # no pump is shorter: until then, those who kicked it take it for granted that it looks once more
 LINGER_SECONDS = 5.0  # work that falls due this soon is waited for rather than left to the next kick
 IDLE_SLEEP_SECONDS = 0.1
 HEARTBEAT = "pump"
@@ -90,16 +91,19 @@ def pump(seconds: float) -> Pumped:
     """
     total, runner, freshest = Pumped(), Runner(under_way()), cycle([False, True])
     Heartbeat.objects.filter(name=HEARTBEAT).update(kicked_at=None)  # what comes from now on may kick the next one
-    ends_at, beat_at = time.monotonic() + seconds, 0.0
+    began_at, beat_at = time.monotonic(), 0.0
+    ends_at = began_at + seconds
     while time.monotonic() < ends_at:
         if time.monotonic() - beat_at > 1:
             beat()
             beat_at = time.monotonic()
+        looked_at = time.monotonic()
         receipts, started = drain_receipts(freshest=next(freshest)), runner.start_due()
         total.receipts += receipts
         total.jobs += started
         if not receipts and not started:
-            if not runner.in_flight and not is_due_soon():
+            is_young = looked_at - began_at <= LEAST_SECONDS
+            if not is_young and not runner.in_flight and not is_due_soon():
                 break
             runner.wait(IDLE_SLEEP_SECONDS)
     return total

@@ -34,6 +34,7 @@ INSERT INTO tracking_receipt (source, endpoint, event_id, body, headers, event, 
 VALUES {rows}
 ON CONFLICT DO NOTHING
 """
+ROW = f"(%s, %s, %s, %s, %s, '', '', '{ReceiptState.PENDING}', '', 0, %s, %s, %s, %s)"
 
 
 def store_receipts(
@@ -50,9 +51,8 @@ def store_receipts(
         return 0
     values: list[object] = []
     for event_id, body in by_event.items():
-        values += [source.value, endpoint, event_id, body, kept, "", "", ReceiptState.PENDING.value, "", 0]
-        values += [now, request_id, request_id, now]
-    rows = ", ".join(["(" + ", ".join(["%s"] * 14) + ")"] * len(by_event))
+        values += [source.value, endpoint, event_id, body, kept, now, request_id, request_id, now]
+    rows = ", ".join([ROW] * len(by_event))
     with connection.cursor() as cursor:
         cursor.execute(INSERT.format(rows=rows), values)
         return cursor.rowcount

@@ -6,15 +6,19 @@ that the sender stops; a worker finds out what it means. Only our own trouble is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from django.db import Error as AnyDatabaseError
+from django.http import JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, MethodNotAllowed
-from rest_framework.renderers import JSONRenderer
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -51,6 +55,18 @@ ANSWERS = {
 }
 
 
+class AlwaysJson(BaseContentNegotiation):
+    """What a sender would rather read is no reason to refuse its message."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        return None
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
 class WebhookView(APIView):
     """Store what came in, answer, wake a worker."""
 
@@ -60,6 +76,7 @@ class WebhookView(APIView):
     throttle_classes = ()
     parser_classes = ()
     renderer_classes = (JSONRenderer,)
+    content_negotiation_class = AlwaysJson
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Proof is asked of a POST only: whoever just looks is told so, and is no refusal to be counted."""
@@ -77,14 +94,14 @@ class WebhookView(APIView):
     def split(self, body: bytes) -> list[bytes]:
         return [body]
 
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> JsonResponse:
         bodies = self.split(request.auth)
         correlation_id = request._request.correlation_id  # type: ignore[attr-defined]
         new = store_receipts(self.source, key, bodies, request.headers, correlation_id)
         if new:
             kick()
         logger.info("received", source=self.source.value, endpoint=key, received=len(bodies), new=new)
-        return Response({"received": len(bodies), "new": new, "correlation_id": correlation_id})
+        return JsonResponse({"received": len(bodies), "new": new, "correlation_id": correlation_id})
 
 
 class AfterShipWebhookView(WebhookView):
@@ -100,7 +117,7 @@ class AfterShipWebhookView(WebhookView):
         request={"application/json": OpenApiTypes.OBJECT},
         responses=ANSWERS,
     )
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> JsonResponse:
         return super().post(request, key)
 
 
@@ -119,5 +136,5 @@ class CommercetoolsMessageView(WebhookView):
         request={"application/json": OpenApiTypes.OBJECT},
         responses=ANSWERS,
     )
-    def post(self, request: Request, key: str) -> Response:
+    def post(self, request: Request, key: str) -> JsonResponse:
         return super().post(request, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -321,6 +322,12 @@ def test_a_pump_shows_life_and_lets_the_next_kick_be_queued(clock: Clock, monkey
     Heartbeat.objects.create(name="pump", kicked_at=clock.moment)
     assert pump.pump(5) == pump.Pumped(0, 0)
     assert Heartbeat.objects.values_list("name", "at", "kicked_at").get() == ("pump", clock.moment, None)
+
+
+def test_a_pump_looks_once_more_for_those_who_take_its_kick_for_granted() -> None:
+    began_at = time.monotonic()
+    pump.pump(5)
+    assert time.monotonic() - began_at > pump.LEAST_SECONDS
 
 
 def test_a_pump_ends_when_its_time_is_over_though_there_is_more(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
