@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests import factories as make
 from tests.tracking.stories import CODE, NUMBER, WORDS, make_write, tell_story
 from tracking.enums import JobKind
-from tracking.models import Tracking
+from tracking.models import Parcel, Tracking
 from tracking.services import story_of as module
 from tracking.services.story_of import (
     Called,
@@ -82,6 +82,23 @@ def test_decision_tells_route_trace_and_courier() -> None:
     (decided,) = only(told(), Decided)
     assert decided.trace == (Look(3, False, "store is de-web, not en-web"), Look(4, True, "all"))
     assert (decided.carrier, decided.asked_courier, decided.parcel) == ("DHL Paket", "dhl-germany", "…0001")
+
+
+def test_decision_tells_versions_what_was_seen_and_what_a_person_chose_but_no_field_s_value() -> None:
+    tell_story()
+    Parcel.objects.update(
+        route_trace=[[4, True, "all", 7]],
+        decision={
+            "facts": {"store": "de-web", "carrier": "DHL", "fields": [["gift_for", ["Anna Muster"]]]},
+            "courier": {"slug": "dhl", "because": "mapping #3 (everywhere): 'DHL' is dhl", "mapping_id": 3},
+        },
+        override={"courier": "dhl", "number": "00340434161094000001"},
+    )
+    (decided,) = only(told(), Decided)
+    assert decided.trace == (Look(4, True, "all", 7),)
+    assert decided.facts == {"store": "de-web", "carrier": "DHL", "fields": ["gift_for"]}
+    assert decided.because == "mapping #3 (everywhere): 'DHL' is dhl"
+    assert decided.chosen == ("courier", "number")
 
 
 def test_write_tells_before_and_after_and_hides_the_carriers_words() -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,8 +19,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from tracking import tasks
-from tracking.admin import story
-from tracking.admin.base import Facts, HistoryAdmin, Page, Table, report
+from tracking.admin import story, why
+from tracking.admin.base import Facts, HistoryAdmin, Page, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import (
     NOTHING,
@@ -37,6 +40,7 @@ from tracking.models import Attempt, Order, Parcel, Problem
 from tracking.payloads.to_commercetools import roll_up
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
+from tracking.services.why import why as explain
 
 
 def number_of(problems: QuerySet[Problem], by: str) -> Coalesce:
@@ -240,6 +244,30 @@ class ParcelAdmin(HistoryAdmin):
     def shipped(self, parcel: Parcel) -> SafeString | str:
         return age(parcel.shipped_at or parcel.created_at)
 
+    def get_urls(self) -> list[URLPattern]:
+        page = path("<int:pk>/why/", self.admin_site.admin_view(self.why_view), name="tracking_parcel_why")
+        return [page, *super().get_urls()]
+
+    def why_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Why it went there, and what the rules would say now. Saves nothing."""
+        if not self.has_view_permission(request) or request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        rows = Parcel.objects.select_related(
+            "order__project", "order__store", "tracking__account", "route__project", "route__store", "route__account"
+        )
+        parcel = rows.filter(pk=pk).first()
+        if parcel is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Why did it go there?"),
+            "opts": self.opts,
+            "original": parcel,
+            "page": why.page(parcel),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/tracking/story.html", context)
+
     def page(self, parcel: Parcel) -> Page:
         tracking, order = parcel.tracking, parcel.order
         codes = {order.correlation_id} | ({tracking.correlation_id} if tracking else set())
@@ -255,7 +283,7 @@ class ParcelAdmin(HistoryAdmin):
             blocks=[
                 story.problems_block(Problem.objects.filter(Q(parcel=parcel) | Q(tracking__in=ids)).distinct()),
                 Facts(_("Carried in commercetools"), sorted(parcel.carried.items())),
-                route_block(parcel),
+                *why.blocks(explain(parcel)),
                 story.checkpoints_block([tracking] if tracking else []),
                 story.jobs_block(story.jobs_of([order.pk], ids)),
                 story.attempts_block(Attempt.objects.filter(correlation_id__in=codes), q=order.correlation_id),
@@ -270,6 +298,7 @@ def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
         (_("Tracking number"), parcel.tracking_number or _("none yet")),
         (_("Carrier"), two_lines(parcel.carrier or NOTHING, story.courier_of(parcel.tracking))),
         (_("Tracking"), link(parcel.tracking)),
+        (_("Route"), two_lines(link(parcel.route), why.now_link(parcel))),
         (_("Direction"), _("Return") if parcel.is_return else _("To the shopper")),
         (_("Last checkpoint"), story.last_checkpoint(parcel.tracking)),
         (_("Key"), parcel.key or NOTHING),
@@ -279,13 +308,3 @@ def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
         (_("commercetools id"), code(parcel.commercetools_id)),
         (_("Removed"), when(parcel.removed_at)),
     ]
-
-
-def route_block(parcel: Parcel) -> Table:
-    """Which rules were tried, and why one of them matched."""
-    return Table(
-        _("Route"),
-        [_("Rule"), _("Matched"), _("Because")],
-        [[f"#{rule}", _("yes") if hit else _("no"), reason] for rule, hit, reason, *_ in parcel.route_trace],
-        _("The rules have not been asked yet: a parcel without a number waits."),
-    )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from tracking.admin import display
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, age, lines, link, status_badge, two_lines, when
+from tracking.admin.why import why_link
 from tracking.enums import JobKind
 from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
 
@@ -54,7 +55,9 @@ def parcels_block(parcels: Iterable[Parcel]) -> Table:
         [_("Parcel"), _("Carrier"), _("Status"), _("Last checkpoint"), _("Expected"), _("In commercetools")],
         [
             [
-                two_lines(number_link(parcel), parcel_note(parcel)),
+                two_lines(
+                    number_link(parcel), lines([part for part in (parcel_note(parcel), why_link(parcel)) if part])
+                ),
                 two_lines(parcel.carrier or NOTHING, courier_of(parcel.tracking)),
                 status_badge(parcel.tracking.status if parcel.tracking else None),
                 last_checkpoint(parcel.tracking),

@@ -36,7 +36,8 @@ class LookSerializer(serializers.Serializer):
 
     rule = serializers.IntegerField()
     hit = serializers.BooleanField()
-    reason = serializers.CharField()
+    reason = serializers.CharField(help_text="The values seen, against those asked for.")
+    version = serializers.IntegerField(help_text="Of the rule, when it was looked at.")
 
 
 class DecisionEntrySerializer(EntrySerializer):
@@ -48,6 +49,11 @@ class DecisionEntrySerializer(EntrySerializer):
     asked_courier = serializers.CharField(allow_blank=True)
     courier = serializers.CharField(allow_blank=True)
     trace = LookSerializer(many=True)
+    because = serializers.CharField(allow_blank=True, help_text="Why this courier.")
+    facts = serializers.DictField(help_text="What the rules saw; of custom fields only the names.")
+    chosen = serializers.ListField(
+        child=serializers.CharField(), help_text="What a person chose instead: route, account, courier, number."
+    )
 
 
 class JobEntrySerializer(EntrySerializer):

@@ -56,16 +56,21 @@ class Received(Entry):
 
 @dataclass(frozen=True)
 class Look:
-    """One look at one routing rule."""
+    """One look at one routing rule, at the version that it had then (traces were kept without it once)."""
 
     rule: int
     hit: bool
     reason: str
+    version: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decided(Entry):
-    """What a parcel's rules and carrier text led to: "" where nothing was found, or AfterShip detects."""
+    """What a parcel's rules and carrier text led to: "" where nothing was found, or AfterShip detects.
+
+    ``because`` is why this courier, ``facts`` what the rules saw (custom fields by name only: they may hold anything),
+    ``chosen`` the names of what a person chose instead.
+    """
 
     kind = "decision"
     model = Parcel
@@ -75,6 +80,9 @@ class Decided(Entry):
     asked_courier: str
     courier: str
     trace: tuple[Look, ...]
+    because: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,8 +285,19 @@ def decided(parcel: Parcel) -> Decided:
         account=account.key if account else "",
         asked_courier=tracking.requested_courier if tracking else "",
         courier=tracking.courier if tracking else "",
-        trace=tuple(Look(rule, hit, reason) for rule, hit, reason, *_ in parcel.route_trace),
+        trace=tuple(Look(*look) for look in parcel.route_trace),
+        because=redact_text((parcel.decision.get("courier") or {}).get("because", "")),
+        facts=facts_seen(parcel),
+        chosen=tuple(sorted(parcel.override)),
     )
+
+
+def facts_seen(parcel: Parcel) -> dict[str, Any]:
+    """What the rules saw, without the values of custom fields."""
+    facts = dict(parcel.decision.get("facts", {}))
+    if "fields" in facts:
+        facts["fields"] = [name for name, _values in facts["fields"]]
+    return facts | ({"carrier": redact_text(facts["carrier"])} if "carrier" in facts else {})
 
 
 def jobs_of(scope: Scope) -> list[Job]:

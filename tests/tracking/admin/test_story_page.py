@@ -64,7 +64,7 @@ def test_everything_is_shown_in_order_with_words(viewer_client: Client) -> None:
     ]
     for words in (
         "the order will be read",
-        "matches: rule 4, all",
+        "matches: rule 4 (version 1), all",
         "Service unavailable",
         "then waits 1.5 s",
         "tb_status",
