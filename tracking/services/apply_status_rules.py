@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from config.correlation import new_correlation_id
-from stores.models import Revision, StatusRule
+from stores.models import Revision
 from tracking.enums import JobKind, ParcelStatus, RunKind
 from tracking.models import Checkpoint, Run, Tracking
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, status_of
@@ -75,8 +75,8 @@ def walk(run: Run, codes: Collection[tuple[str, str]]) -> Iterator[None]:
 
 def affected(codes: Collection[tuple[str, str]]) -> QuerySet[Tracking]:
     """Live trackings with a scan that carries one of these codes."""
-    by_kind = {kind.value: [code for known, code in codes if known == kind.value] for kind in StatusRule.Code}
-    carries = Q(raw_tag__in=by_kind["raw"]) | Q(subtag__in=by_kind["subtag"])
+    raw, subtags = ([code for known, code in codes if known == kind] for kind in ("raw", "subtag"))
+    carries = Q(raw_tag__in=raw) | Q(subtag__in=subtags)
     scans = Checkpoint.objects.filter(carries, is_fenced=False)
     return Tracking.objects.filter(pk__in=scans.values("tracking"), retired_at=None, is_fenced=False)
 

@@ -32,7 +32,7 @@ class CodeLine:
     @property
     def kind(self) -> str:
         """What a rule for it would name: the courier's own code, or AfterShip's subtag where there is none."""
-        return StatusRule.Code.RAW.value if self.seen.raw_tag else StatusRule.Code.SUBTAG.value
+        return "raw" if self.seen.raw_tag else "subtag"
 
     @property
     def code(self) -> str:
@@ -64,8 +64,8 @@ def all_rules() -> Collection[StatusRule]:
 
 
 def line_of(seen: SeenCode, rules: dict[tuple[str, str, str], StatusRule], couriers: Collection[str]) -> CodeLine:
-    codes = ((StatusRule.Code.RAW, seen.raw_tag), (StatusRule.Code.SUBTAG, seen.subtag))
-    found = [rules.get((kind.value, code, courier)) for kind, code in codes for courier in (seen.courier, "") if code]
+    codes = (("raw", seen.raw_tag), ("subtag", seen.subtag))
+    found = [rules.get((kind, code, courier)) for kind, code in codes for courier in (seen.courier, "") if code]
     rule = next((one for one in found if one), None)
     status = ParcelStatus(rule.status) if rule else status_of(seen.tag, seen.subtag)
     return CodeLine(seen, status, rule, seen.courier if seen.courier in couriers else "")

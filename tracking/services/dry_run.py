@@ -143,7 +143,7 @@ def newest_parcels(limit: int, projects: Collection[Project] | None = None) -> I
             is_chosen_by_hand=bool(override),
             stands=opened_at is not None and retired_at is None,
             is_finished=status in FINISHED,
-            facts=facts_from(*bare, channels.get(project, {})),
+            facts=facts_from(*bare, channels=channels.get(project, {})),
         )
 
 

@@ -28,10 +28,10 @@ class StatusRules:
         newest = newest_checkpoint(snapshot.checkpoints) if self.rules else None
         if newest is None or (newest.tag, newest.subtag) != (snapshot.tag, snapshot.subtag):
             return snapshot.status, None
-        codes = [(StatusRule.Code.RAW, newest.raw_tag), (StatusRule.Code.SUBTAG, newest.subtag)]
+        codes = [("raw", newest.raw_tag), ("subtag", newest.subtag)]
         for kind, code in codes:
             for courier in (newest.courier or snapshot.courier, ""):
-                if code and (found := self.rules.get((kind.value, code, courier))):
+                if code and (found := self.rules.get((kind, code, courier))):
                     return found[1], found[0]
         return snapshot.status, None
 
