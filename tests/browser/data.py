@@ -10,11 +10,11 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Project, RateBudget, Store
+from stores.models import AfterShipAccount, Project, RateBudget, StatusRule, Store
 from tests import factories as make
 from tests.tracking.stories import tell_story
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
-from tracking.models import Heartbeat, Order, Refusal, Tracking
+from tracking.models import Heartbeat, Order, Refusal, SeenCode, Tracking
 
 COURIERS = {
     "dhl-germany": ("DHL Paket", "00340434{:012d}"),
@@ -58,6 +58,7 @@ def fill() -> None:
             make_parcel(world, order, parcels)
             parcels += 1
     go_wrong(orders)
+    codes(orders)
     tell_story()
     people()
 
@@ -208,6 +209,22 @@ def go_wrong(orders: list[Order]) -> None:
     make.make_receipt(state=ReceiptState.IGNORED, outcome="unknown event 'courier_note'", event="courier_note")
     Refusal.objects.create(source="aftership", endpoint="main", reason="signature_wrong", day=now.date(), count=17)
     Heartbeat.objects.create(name="pump", at=now)
+
+
+def codes(orders: list[Order]) -> None:
+    """Courier codes that nobody has read yet, and one that a rule reads."""
+    now = timezone.now()
+    sample = Tracking.objects.filter(parcels__order=orders[1]).first()
+    for courier, raw, tag, subtag, count in [
+        ("dhl-germany", "EX-17", "Exception", "Exception_001", 412),
+        ("dpd-de", "PARCEL_SHOP_FULL", "Exception", "Exception_001", 23),
+        ("ups", "", "InTransit", "InTransit_027", 8),
+        ("royal-mail", "TP", "Teleported", "Teleported_001", 1),
+        ("dhl-germany", "PO", "InTransit", "InTransit_003", 9_120),
+    ]:
+        facts = {"courier": courier, "raw_tag": raw, "tag": tag, "subtag": subtag, "count": count, "sample": sample}
+        SeenCode.objects.create(first_seen_at=now - timedelta(days=9), last_seen_at=now, **facts)
+    StatusRule.objects.create(code_kind="raw", code="EX-17", status=ParcelStatus.LOST)
 
 
 def people() -> None:

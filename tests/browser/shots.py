@@ -49,6 +49,7 @@ def pages() -> dict[str, str]:
     from config.navigation import SIDEBAR
 
     found = {"home": "/admin/", "docs": "/api/docs/"}
+    found["status-rule"] = reverse("status-rule") + "?kind=raw&code=EX-17&courier=&status=delayed"
     for item in (item for group in SIDEBAR for item in group["items"]):
         _, *parts = str(item["link"]).strip("/").split("/")
         found[parts[-1]] = str(item["link"])

@@ -27,7 +27,7 @@ def facts_of(order: Order, parcel: Parcel, channels: Mapping[str, str]) -> Parce
         parcel.items,
         order.item_channels,
         order.custom_fields,
-        channels,
+        channels=channels,
     )
 
 
@@ -40,6 +40,7 @@ def facts_from(
     items: Mapping[str, int],
     item_channels: Mapping[str, list[str]],
     custom_fields: Mapping[str, list[str]],
+    *,
     channels: Mapping[str, str],
 ) -> ParcelFacts:
     """The same from bare values: those of FACT_COLUMNS, and the project's channel keys by id."""
