@@ -4,7 +4,8 @@
 says whether work gets done: database, migrations, oldest pending receipt and due job, last sign of a worker, clocks. It
 is 503 and names the parts where it does not: what an alarm or a roll-out should ask. All web processes share one
 database and its backlog, so taking one out of service for it would only refuse webhooks. Paused connections, dead
-letters and quarantined receipts are told beside that: they wait for somebody else, and are no reason to be unready.
+letters, quarantined receipts and unrouted parcels are told beside that: they wait for somebody else, and are no reason
+to be unready.
 
 `/metrics` (config.metrics) is answered here too.
 """
@@ -80,6 +81,13 @@ def information(paused: Sequence[str]) -> dict[str, dict[str, Any]]:
     told = {
         name: {"ok": True, "number": pile.number, "oldest_seconds": _age(pile.oldest_at)}
         for name, pile in piles.items()
+    }
+    unrouted = backlog.unrouted()
+    told["unrouted"] = {
+        "ok": True,
+        "number": unrouted.number,
+        "oldest_seconds": _age(unrouted.oldest_at),
+        "is_late": unrouted.is_late,
     }
     return told | {"connections": {"ok": True, "paused": len(paused)}, "upstream_clocks": upstream_clocks()}
 

@@ -55,6 +55,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Parcels"), "tracking", "parcel", "package_2"),
             entry(_("Trackings"), "tracking", "tracking", "local_shipping"),
             entry(_("Problems"), "tracking", "problem", "report") | OPEN_PROBLEMS,
+            page(_("Unrouted parcels"), "unrouted", "wrong_location", "tracking.view_problem"),
             page(_("Stories"), "story", "timeline", "tracking.view_order"),
         ],
     },

@@ -409,8 +409,9 @@ class Route(Rule):
         """Its name, or where it holds: ``demo/de-web``."""
         return self.name or f"{self.project}/{self.store or '*'}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.conditions_key = conditions_key(
+    def key_of_conditions(self) -> str:
+        """The same for every route of the project with these conditions: there can be one."""
+        return conditions_key(
             store=self.store.pk if self.store else None,  # not store_id: it may have been saved after it was set here
             channel=self.channel.pk if self.channel else None,
             channel_role=self.channel_role if self.channel else "",
@@ -421,6 +422,9 @@ class Route(Rule):
             direction=self.direction,
             is_default=self.is_default,
         )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.conditions_key = self.key_of_conditions()
         super().save(*args, **kwargs)
 
     def promised_days(self, country: str) -> int | None:

@@ -55,6 +55,7 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
         *seen("stores.view_project", skewed_upstreams),
         *seen("tracking.view_heartbeat", silent_workers),
         *seen("tracking.view_heartbeat", skewed_clock),
+        *seen("tracking.view_problem", unrouted),
         *seen("tracking.view_problem", open_problems),
         *seen("tracking.view_job", dead_letters),
         *seen("tracking.view_receipt", quarantined),
@@ -75,9 +76,18 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     }
 
 
+def unrouted() -> list[Tile]:
+    """Parcels that no rule takes; loud once they have waited for a quarter of an hour."""
+    found = backlog.unrouted()
+    words = ngettext("parcel without a route", "parcels without a route", found.number)
+    tone = BAD if found.is_late else DOUBTFUL
+    return [Tile(found.number, words, reverse("unrouted"), tone, oldest(found.oldest_at))] if found.number else []
+
+
 def open_problems() -> list[Tile]:
-    """One tile per kind, the most frequent first."""
-    found = Problem.objects.filter(closed_at=None).values("kind").annotate(n=Count("pk"), oldest=Min("opened_at"))
+    """One tile per kind, the most frequent first; unrouted parcels have a tile of their own."""
+    others = Problem.objects.filter(closed_at=None).exclude(kind=ProblemKind.UNROUTED)
+    found = others.values("kind").annotate(n=Count("pk"), oldest=Min("opened_at"))
     return [
         Tile(
             number=row["n"],

@@ -6,8 +6,10 @@ from django.urls import path
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.story_page import story_page
+from tracking.admin.unrouted import unrouted_page
 
 urlpatterns = [
+    path("unrouted/", admin.site.admin_view(unrouted_page), name="unrouted"),
     path("story/", admin.site.admin_view(story_page), name="story"),
     path("courier-codes/", admin.site.admin_view(courier_codes_page), name="courier-codes"),
     path("courier-codes/rule/", admin.site.admin_view(status_rule_page), name="status-rule"),

@@ -13,11 +13,12 @@ from django.db import connection
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from tracking.enums import ReceiptState
-from tracking.models import Attempt, Job, Receipt
+from tracking.enums import ProblemKind, ReceiptState
+from tracking.models import Attempt, Job, Problem, Receipt
 from tracking.services.jobs import LIVE, due_jobs
 
 WINDOW = timedelta(minutes=5)
+LATE = timedelta(minutes=15)  # a parcel that is unrouted for longer is worth an alarm
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Pile:
 
     number: int
     oldest_at: datetime | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody should have come by now."""
+        return self.oldest_at is not None and self.oldest_at < timezone.now() - LATE
 
 
 def receipts() -> Backlog:
@@ -85,6 +91,13 @@ def dead_letters() -> Pile:
 def quarantined() -> Pile:
     found = Receipt.objects.filter(state=ReceiptState.QUARANTINED).aggregate(n=Count("pk"), oldest=Min("received_at"))
     return Pile(found["n"], found["oldest"])
+
+
+def unrouted() -> Pile:
+    """Parcels that no rule takes: they wait for one, and are never dropped."""
+    found = Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None)
+    row = found.aggregate(n=Count("pk"), oldest=Min("opened_at"))
+    return Pile(row["n"], row["oldest"])
 
 
 def clock_skew_seconds() -> float:

@@ -38,7 +38,7 @@ class TrackbridgeCollector(Collector):
         yield from receipts(now)
         yield from jobs(now)
         yield from upstreams(now)
-        yield from people()
+        yield from people(now)
         yield from clocks(now)
         yield from processes(now)
 
@@ -95,8 +95,12 @@ def upstreams(now: datetime) -> Iterator[Metric]:
     yield skewed
 
 
-def people() -> Iterator[Metric]:
+def people(now: datetime) -> Iterator[Metric]:
     yield counted("problems_open", "Open problems.", Problem.objects.filter(closed_at=None), kind=None)
+    unrouted = backlog.unrouted()
+    age = max(0.0, (now - unrouted.oldest_at).total_seconds()) if unrouted.oldest_at else 0.0
+    yield GaugeMetricFamily("trackbridge_unrouted_parcels", "Parcels that no rule takes.", unrouted.number)
+    yield GaugeMetricFamily("trackbridge_unrouted_oldest_seconds", "Age of the oldest of them; alarm at 900.", age)
     refusals = CounterMetricFamily(
         "trackbridge_refusals", "Requests turned away at the door.", labels=["source", "reason"]
     )

@@ -13,7 +13,7 @@ from tracking.models import Job, Order, Parcel, Problem, Tracking
 from tracking.services.story import tell
 
 NEXT_STEP = {
-    ProblemKind.UNROUTED: "Add a route for this project and store, then read the order again.",
+    ProblemKind.UNROUTED: "Add a route that takes it, or a default of the project: the order is then read again.",
     ProblemKind.UNMAPPED_CARRIER: "Map this carrier text to a courier, then read the order again.",
     ProblemKind.CARRIER_MISMATCH: "Check the carrier mapping: AfterShip tracks this number with another courier.",
     ProblemKind.CARRIER_DOUBTFUL: "Look at the evidence; if it convinces you, remap to the proposed courier.",
