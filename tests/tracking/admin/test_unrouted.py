@@ -40,9 +40,8 @@ def project() -> Project:
 def unrouted(project: Project, store: str = "", *, minutes: int = 1, **facts: Any) -> Parcel:
     """A parcel with a number that the rules were asked about, and that none took, so many minutes ago."""
     known = Store.objects.filter(project=project, key=store).first()
-    parcel = make.make_parcel(
-        make.make_order(project, store=known, **facts), carrier="Post", tracking_number="RR1234567"
-    )
+    order = make.make_order(project, store=known, **facts)
+    parcel = make.make_parcel(order, carrier="Post", tracking_number="RR1234567")
     link_parcel(order, parcel)
     Problem.objects.filter(parcel=parcel).update(opened_at=timezone.now() - timedelta(minutes=minutes))
     return parcel
