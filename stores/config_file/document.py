@@ -223,8 +223,7 @@ def check_twice(document: Document) -> None:
 def note_twice(firsts: dict[Hashable, Entry], key: Hashable, entry: Entry, words: str, name: str = "") -> None:
     """Remember the first entry of a key; note a fault at any later one. Entries without a key are left out."""
     if key and key in firsts:
-        first = firsts[key].place
-        entry.place.wrong(f"{words}, see {first.path} in line {first.line}", name)
+        entry.place.wrong(f"{words}, see {firsts[key].place.words}", name)
     elif key:
         firsts[key] = entry
 

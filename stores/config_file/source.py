@@ -65,6 +65,11 @@ class Place:
         path = ".".join(part for part in (self.path, name) if part)
         self.source.faults.append(Fault(self.line_of(name), path, cause))
 
+    @property
+    def words(self) -> str:
+        """``routes[2] in line 7``; ``line 7`` where it has no path."""
+        return f"{self.path} in line {self.line}" if self.path else f"line {self.line}"
+
     def line_of(self, name: str) -> int:
         """The line of a key of this mapping; that of the mapping where it has no such key."""
         keys = [key for key, _ in self.node.value] if isinstance(self.node, yaml.MappingNode) else []
