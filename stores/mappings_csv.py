@@ -89,9 +89,9 @@ def unescaped(cell: str) -> str:
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read(body: bytes) -> list[Entry]:
+def read(text: str) -> list[Entry]:
     """The mappings of a CSV, checked as the configuration file's are. Raises ConfigFileError with all that is wrong."""
-    rows = rows_of(decoded(body))
+    rows = rows_of(text)
     heading_line, headings = next(rows, (1, []))
     source = Source(Path())
     names = names_of(headings, Place(mapping_node(heading_line, {}), "", heading_line, source))
@@ -111,7 +111,10 @@ def read(body: bytes) -> list[Entry]:
 
 
 def decoded(body: bytes) -> str:
-    """UTF-8, or UTF-16 with its mark. Other encodings cannot be told apart, and a guess would change names."""
+    """The text of a file: UTF-8, or UTF-16 with its mark. Other encodings cannot be told apart: a guess changes names.
+
+    Raises ConfigFileError where it is another one, too large, or empty.
+    """
     if len(body) > MOST_BYTES:
         raise ConfigFileError([Fault(0, "", f"is larger than {MOST_BYTES // 1_000:,} kB; import it in parts")])
     is_utf16 = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

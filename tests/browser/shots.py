@@ -124,6 +124,7 @@ def more_pages() -> dict[str, str]:
         "job-dead": reverse("admin:tracking_job_changelist") + "?state=dead",
         "story-of-parcel": f"{reverse('story')}?code={CODE}",
         "story-of-dead-letter": f"{reverse('story')}?code={Order.objects.order_by('pk')[10].correlation_id}",
+        "carriermapping-import": reverse("admin:stores_carriermapping_import_csv"),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
     }
 

@@ -10,7 +10,7 @@ import pytest
 from stores import mappings_csv
 from stores.config_file.document import SCHEMA
 from stores.config_file.source import ConfigFileError
-from stores.mappings_csv import COLUMNS, Line, compare, escaped, fingerprint, read, unescaped, write
+from stores.mappings_csv import COLUMNS, Line, compare, decoded, escaped, fingerprint, read, unescaped, write
 from stores.models import CarrierMapping, Project
 from stores.revisions import save_drafts
 from stores.rule_set import snapshot
@@ -33,14 +33,14 @@ def demo() -> Project:
 
 def faults(body: str | bytes) -> list[str]:
     try:
-        read(body.encode() if isinstance(body, str) else body)
+        read(body if isinstance(body, str) else decoded(body))
     except ConfigFileError as error:
         return [str(fault) for fault in error.faults]
     return []
 
 
 def lines(text: str) -> list[Line]:
-    return compare(read(text.encode()))
+    return compare(read(text))
 
 
 # ── refused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +148,7 @@ TABLE = [["Carrier", "COURIER", "Extra fields", ""], ["Österr. Post, Wien", "au
 def test_spreadsheets_of_all_kinds_are_read(demo: Project, delimiter: str, encoding: str, newline: str) -> None:
     target = io.StringIO()
     csv.writer(target, delimiter=delimiter, lineterminator=newline).writerows(TABLE)
-    [entry] = read(target.getvalue().encode(encoding))
+    [entry] = read(decoded(target.getvalue().encode(encoding)))
     assert entry.values == {"carrier": "Österr. Post, Wien", "courier": "austrian-post", "extra_fields": {"a": "1"}}
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from stores import admin as stores_admin
 from stores.models import CarrierMapping, Project, Route
 from tracking import tasks
+from tracking.admin.mappings_csv import CsvButtons
 from tracking.services.reapply import reapply_rules
 
 
@@ -39,5 +40,5 @@ class RouteAdmin(TriedAtOnce, stores_admin.RouteAdmin):
 
 
 @admin.register(CarrierMapping)
-class CarrierMappingAdmin(TriedAtOnce, stores_admin.CarrierMappingAdmin):
+class CarrierMappingAdmin(CsvButtons, TriedAtOnce, stores_admin.CarrierMappingAdmin):
     """Mappings that take effect on waiting parcels."""
