@@ -79,6 +79,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Routes"), "stores", "route", "alt_route"),
             entry(_("Carrier mappings"), "stores", "carriermapping", "swap_horiz"),
             page(_("Courier codes"), "courier-codes", "barcode", "stores.view_statusrule"),
+            page(_("Carrier workbench"), "carriers", "conveyor_belt", "stores.view_carriermapping"),
             entry(_("Couriers"), "stores", "courier", "directions_car"),
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),

@@ -15,6 +15,8 @@ from tests import factories as make
 from tests.tracking.stories import tell_story
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
 from tracking.models import Heartbeat, Order, Refusal, SeenCode, Tracking
+from tracking.services.carrier_case import case_of
+from tracking.services.number_forms import form_of
 
 COURIERS = {
     "dhl-germany": ("DHL Paket", "00340434{:012d}"),
@@ -209,6 +211,29 @@ def go_wrong(orders: list[Order]) -> None:
     make.make_receipt(state=ReceiptState.IGNORED, outcome="unknown event 'courier_note'", event="courier_note")
     Refusal.objects.create(source="aftership", endpoint="main", reason="signature_wrong", day=now.date(), count=17)
     Heartbeat.objects.create(name="pump", at=now)
+    make_doubts(orders)
+
+
+def make_doubts(orders: list[Order]) -> None:
+    """Carrier texts that nothing maps, in several spellings, and couriers that AfterShip corrected or nobody knows."""
+    account = AfterShipAccount.objects.get(key="main")
+    texts = [("DHL Packet", "dhl-germany"), ("dhl-packet", "dhl-germany"), ("Fahrradkurier Müller", "unrecognized")]
+    for number, order in enumerate(orders[:24]):
+        carrier, courier = texts[number % 3]
+        status = ParcelStatus.PENDING if courier == "unrecognized" else ParcelStatus.IN_TRANSIT
+        tracking = make.make_tracking(account, requested_courier="", courier=courier, status=status)
+        parcel = make.make_parcel(order, tracking, carrier=carrier)
+        if courier == "unrecognized":
+            make.make_problem(subject=f"tracking:{tracking.pk}", tracking=tracking, order=order)
+    make.make_number_form(form_of(tracking.tracking_number), "dhl-germany", 409)
+    make.make_number_form(form_of(tracking.tracking_number), "ups", 3)
+    tracking = make.make_tracking(account, requested_courier="ups")
+    parcel = make.make_parcel(orders[2], tracking, carrier="UPS")
+    make.make_problem(
+        kind=ProblemKind.CARRIER_MISMATCH, subject=f"tracking:{tracking.pk}", tracking=tracking, order=orders[2],
+        cause="We asked for ups, AfterShip tracks it with dhl-germany.", correlation_id=orders[2].correlation_id,
+        evidence=case_of(tracking).evidence, proposal={"courier": "dhl-germany", "carrier": parcel.carrier},
+    )  # fmt: skip
 
 
 def codes(orders: list[Order]) -> None:

@@ -113,9 +113,10 @@ def more_pages() -> dict[str, str]:
     from django.urls import reverse
 
     from tests.tracking.stories import CODE
-    from tracking.models import Order
+    from tracking.models import Order, Problem
 
     order = Order.objects.order_by("pk")[3]
+    mismatch = Problem.objects.get(kind="carrier_mismatch")
     return {
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
         "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
@@ -125,6 +126,9 @@ def more_pages() -> dict[str, str]:
         "story-of-parcel": f"{reverse('story')}?code={CODE}",
         "story-of-dead-letter": f"{reverse('story')}?code={Order.objects.order_by('pk')[10].correlation_id}",
         "carriermapping-import": reverse("admin:stores_carriermapping_import_csv"),
+        "carriers-map": f"{reverse('carriers-map')}?project=demo&store=de-web&carrier=DHL+Packet&courier=dhl-germany",
+        "carriers-ignored": f"{reverse('carriers')}?show=ignored",
+        "problem-with-proposal": reverse("admin:tracking_problem_change", args=[mismatch.pk]),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
     }
 

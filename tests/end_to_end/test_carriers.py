@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
 from django.utils import timezone
+from django.utils.http import urlencode
 
-from stores.models import CarrierMapping, Courier, Store
+from stores.models import CarrierMapping, Courier, Revision, Store
 from tests.end_to_end.world import World, parcel
 from tracking.enums import ProblemKind
-from tracking.models import Problem, Tracking
+from tracking.models import Problem, Remap, Tracking
 from tracking.services.doubts import examine_all
 from tracking.services.number_forms import best_courier
 from tracking.services.reapply import reapply_rules
@@ -107,3 +110,71 @@ def test_news_teach_which_courier_has_numbers_of_this_form(world: World, times: 
     best = best_courier(NUMBER)
     assert best
     assert (best.courier, best.count, best.total) == ("dhl-germany", times, times)
+
+
+# ── mapped by an agent ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def agent(world: World, client: Client) -> Client:
+    user = User.objects.create_user("agent", is_staff=True)
+    codes = ["view_carriermapping", "add_carriermapping", "change_carriermapping", "remap_parcel", "view_problem"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codes))
+    client.force_login(user)
+    return client
+
+
+def map_to(agent: Client, carrier: str, courier: str, scope: str = "store") -> str:
+    address = f"/admin/carriers/map/?{urlencode({'project': 'demo', 'store': 'de-web', 'carrier': carrier})}"
+    form = {"action": "map", "courier": courier, "scope": scope, "reason": "asked the shop"}
+    return agent.post(address, form, follow=True).content.decode()
+
+
+def test_agents_mapping_opens_what_was_not_recognised_or_refused(world: World, agent: Client) -> None:
+    Courier.objects.create(slug="gls")
+    refused = world.order(parcel("QQ-1-ODD", "Fahrradkurier"))
+    world.work()
+    world.sandbox.set_dials(aftership={"takes_unrecognized": True})
+    unrecognised = world.order(parcel("QQ-2-ODD", "FAHRRAD-KURIER"), number="DE-1002")
+    world.work()
+    assert "2 orders are read again." in map_to(agent, "Fahrradkurier", "gls")
+    world.work()
+    assert sorted(one["slug"] for one in world.sandbox.trackings("main")) == ["gls", "gls"]
+    for order in (refused, unrecognised):
+        [fields] = world.carried(order).values()
+        assert (fields["tb_courier"], fields["tb_status"]) == ("gls", "pending")
+    assert not Problem.objects.filter(closed_at=None).exists()
+
+
+def test_agents_mapping_moves_what_stands_with_another_courier_and_leaves_what_is_right(
+    world: World, agent: Client
+) -> None:
+    """Detection made two couriers of one text: the wrong one is moved, the right one is not touched."""
+    world.order(parcel("99123456789012", "Bote"), parcel(NUMBER, "Bote"))
+    world.work()
+    assert {one["slug"] for one in world.sandbox.trackings("main")} == {"hermes-de", "dhl-germany"}
+    right = world.tracking(NUMBER)
+    assert "1 parcel is moved." in map_to(agent, "Bote", "dhl-germany")
+    world.work()
+    couriers = {one["tracking_number"]: one["slug"] for one in world.sandbox.trackings("main")}
+    assert couriers == {"99123456789012": "dhl-germany", NUMBER: "dhl-germany"}
+    assert world.tracking(NUMBER).pk == right.pk
+    remap = Remap.objects.get()
+    assert (remap.state, remap.actor_name, remap.reason) == ("done", "agent", "asked the shop")
+    assert remap.revision == Revision.objects.get()
+
+
+def test_correction_by_aftership_is_mapped_for_good_from_its_problem(world: World, agent: Client) -> None:
+    world.order(parcel(NUMBER))
+    world.work()
+    world.scan(world.tracking(NUMBER), "InTransit", courier="austrian-post")
+    world.work()
+    Courier.objects.get_or_create(slug="austrian-post")
+    page = agent.get(f"/admin/tracking/problem/{the_problem().pk}/change/").content.decode()
+    assert "AfterShip changed the courier to austrian-post by itself." in page
+    link = "/admin/carriers/map/?project=demo&amp;store=de-web&amp;carrier=DHL&amp;courier=austrian-post"
+    assert link in page
+    assert "“DHL” is austrian-post now." in map_to(agent, "DHL", "austrian-post")
+    world.order(parcel("00340434161094000002"), number="DE-1002")
+    world.work()
+    assert world.tracking("00340434161094000002").courier == "austrian-post"

@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from tracking.admin import story
-from tracking.admin.base import HistoryAdmin, Page
+from tracking.admin.base import Facts, HistoryAdmin, Page, Table
+from tracking.admin.carriers import map_address, map_link
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_lines, when
 from tracking.admin.filters import ProblemStateFilter
 from tracking.admin.search import story_codes
-from tracking.models import Attempt, Problem
+from tracking.models import Attempt, Order, Problem
 
 
 @admin.register(Problem)
@@ -84,7 +85,31 @@ class ProblemAdmin(HistoryAdmin):
             headline=format_html("{} {}", problem_badge(problem), problem.cause),
             facts=rows,
             blocks=[
+                *evidence_blocks(problem),
                 story.attempts_block(Attempt.objects.filter(correlation_id__in=codes), q=problem.correlation_id),
                 story.receipts_block(codes),
             ],
         )
+
+
+def evidence_blocks(problem: Problem) -> list[Table | Facts]:
+    """What speaks for the cause, and what would mend it, where something does."""
+    blocks: list[Table | Facts] = []
+    if problem.evidence:
+        blocks.append(Table(_("Evidence"), [_("What speaks for it")], [[one] for one in problem.evidence], ""))
+    if problem.proposal.get("courier") and not problem.closed_at:
+        blocks.append(Facts(_("Proposal"), proposal_facts(problem)))
+    return blocks
+
+
+def proposal_facts(problem: Problem) -> list[tuple[Any, Any]]:
+    """The courier, and one way per place where the text may be mapped to it: the stores that show the tracking."""
+    courier, carrier = problem.proposal["courier"], problem.proposal.get("carrier", "")
+    rows: list[tuple[Any, Any]] = [(_("Courier"), code(courier))]
+    shown = Order.objects.filter(parcels__tracking=problem.tracking_id, parcels__removed_at=None)
+    for project, store in shown.order_by().values_list("project__key", "store__key").distinct() if carrier else []:
+        address = map_address(project, store or "", carrier, courier=courier)
+        where = _("store %(store)s") % {"store": store} if store else _("project %(project)s") % {"project": project}
+        words = _("Map “%(text)s” to %(courier)s for %(where)s")
+        rows.append((_("For all"), map_link(address, words % {"text": carrier, "courier": courier, "where": where})))
+    return rows

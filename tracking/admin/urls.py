@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
+from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.story_page import story_page
@@ -13,6 +14,8 @@ urlpatterns = [
     path("story/", admin.site.admin_view(story_page), name="story"),
     path("courier-codes/", admin.site.admin_view(courier_codes_page), name="courier-codes"),
     path("courier-codes/rule/", admin.site.admin_view(status_rule_page), name="status-rule"),
+    path("carriers/", admin.site.admin_view(carriers_page), name="carriers"),
+    path("carriers/map/", admin.site.admin_view(carriers_map_page), name="carriers-map"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
     path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
 ]

@@ -1,5 +1,5 @@
 from tracking.models.inbox import Receipt, Refusal
-from tracking.models.learned import NumberForm, SeenCode
+from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.problems import Problem
@@ -12,6 +12,7 @@ __all__ = [
     "Attempt",
     "Checkpoint",
     "Heartbeat",
+    "IgnoredCarrier",
     "Job",
     "NumberForm",
     "Order",

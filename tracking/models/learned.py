@@ -1,8 +1,9 @@
-"""What our own history teaches: which codes couriers send, and which forms their numbers have."""
+"""What our own history teaches: which codes couriers send, which forms their numbers have, what needs no mapping."""
 
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class SeenCode(models.Model):
@@ -40,3 +41,29 @@ class NumberForm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.form} {self.courier}: {self.count}"
+
+
+class IgnoredCarrier(models.Model):
+    """A carrier text that somebody leaves to AfterShip's detection on purpose: the workbench does not ask again.
+
+    Of one store; without a store, of the project's orders that belong to none. No rule: it decides nothing.
+    """
+
+    project = models.ForeignKey("stores.Project", models.CASCADE, related_name="+")
+    store = models.ForeignKey("stores.Store", models.CASCADE, null=True, blank=True, related_name="+")
+    carrier_key = models.CharField(max_length=200)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "carrier_key"], condition=Q(store=None), name="ignored_carrier_once_without_store"
+            ),
+            models.UniqueConstraint(
+                fields=["store", "carrier_key"], condition=Q(store__isnull=False), name="ignored_carrier_once_per_store"
+            ),
+            models.CheckConstraint(condition=~Q(carrier_key=""), name="ignored_carrier_not_blank"),
+        ]
+
+    def __str__(self) -> str:
+        return self.carrier_key

@@ -105,6 +105,7 @@ class Tracking(models.Model):
             models.Index(fields=["status"], condition=Q(retired_at=None), name="tracking_live_by_status"),
             models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
             models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
+            models.Index(fields=["created_at"], condition=Q(requested_courier=""), name="tracking_left_to_detection"),
         ]
 
     def __str__(self) -> str:
