@@ -80,6 +80,8 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Carrier mappings"), "stores", "carriermapping", "swap_horiz"),
             page(_("Courier codes"), "courier-codes", "barcode", "stores.view_statusrule"),
             page(_("Carrier workbench"), "carriers", "conveyor_belt", "stores.view_carriermapping"),
+            entry(_("Versions of rules"), "stores", "revision", "history_edu"),
+            page(_("Check rules"), "rules-check", "rule", "stores.view_route"),
             entry(_("Couriers"), "stores", "courier", "directions_car"),
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
@@ -17,12 +16,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextInputWidget
 
-from stores.carriers import normalise_carrier
-from stores.models import Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
+from stores.models import Brand, Channel, Courier, CustomType, Store
 
 NOTHING = "–"
 MOST_COUNTED = 10_000
@@ -224,44 +222,6 @@ class BrandAdmin(ConsoleAdmin):
         return brand.routes_number
 
 
-class RouteForm(forms.ModelForm):
-    """Says which rule is there already, rather than which constraint was violated."""
-
-    def clean(self) -> dict[str, Any]:
-        facts = super().clean() or self.cleaned_data
-        project, store = facts.get("project"), facts.get("store")
-        if project and store and store.project_id != project.pk:
-            raise ValidationError({"store": _("This store belongs to project %(key)s.") % {"key": store.project.key}})
-        rivals = Route.objects.filter(project=project, store=store).exclude(pk=self.instance.pk)
-        if project and "store" not in self.errors and (rival := rivals.select_related("account", "store").first()):
-            field = "store" if store else "project"
-            raise ValidationError({field: _("There is a route for this already: %(route)s.") % {"route": rival}})
-        return facts
-
-
-@admin.register(Route)
-class RouteAdmin(ConsoleAdmin):
-    """Which orders go to which AfterShip account, in the order in which the rules are tried."""
-
-    form = RouteForm
-    list_display = ["rule", "position", "account", "brand", "shown_promise", "notify", "is_active", "origin"]
-    list_select_related = ["project", "store", "account", "brand"]
-    list_filter = [("project", RelatedDropdownFilter), ("account", RelatedDropdownFilter), "is_active"]
-    search_fields = ["project__key", "store__key", "account__key", "brand__name"]
-    search_help_text = _("Project, store, account or brand")
-    autocomplete_fields = ["project", "store", "account", "brand"]
-    fields = ["project", "store", "account", "brand", "promise_days", "notify", "position", "is_active", "origin"]
-    readonly_fields = ["origin"]
-
-    @admin.display(description=_("orders of"), ordering="project__key")
-    def rule(self, route: Route) -> str:
-        return f"{route.project} / {route.store or _('every store')}"
-
-    @admin.display(description=_("promise"))
-    def shown_promise(self, route: Route) -> str:
-        return NOTHING if route.promise_days is None else _("%(days)d days") % {"days": route.promise_days}
-
-
 @admin.register(Courier)
 class CourierAdmin(ImportedMixin, ConsoleAdmin):
     """AfterShip's couriers. One that is not imported yet may be named here, so that a carrier can be mapped to it."""
@@ -290,77 +250,3 @@ class CourierAdmin(ImportedMixin, ConsoleAdmin):
     @admin.display(description=_("mappings"))
     def mappings_count(self, courier: Courier) -> int:
         return courier.mappings_number
-
-
-class CarrierMappingForm(forms.ModelForm):
-    """A store brings its project along; the same carrier text may stand once per scope."""
-
-    class Meta:
-        widgets = {"extra_fields": UnfoldAdminTextareaWidget({"rows": 3})}
-        help_texts = {"project": _("Empty: everywhere."), "store": _("Empty: every store of the project.")}
-
-    def clean_carrier(self) -> str:
-        carrier = self.cleaned_data["carrier"]
-        if not normalise_carrier(carrier):
-            raise ValidationError(_("This text has no letter or digit that a carrier could be recognised by."))
-        return carrier
-
-    def clean_extra_fields(self) -> dict[str, str]:
-        fields = self.cleaned_data["extra_fields"] or {}
-        if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
-            raise ValidationError(_('Names and texts such as {"tracking_account_number": "4711"}.'))
-        return fields
-
-    def clean(self) -> dict[str, Any]:
-        facts = super().clean() or self.cleaned_data
-        project, store = facts.get("project"), facts.get("store")
-        if store and project and store.project_id != project.pk:
-            raise ValidationError({"store": _("This store belongs to project %(key)s.") % {"key": store.project.key}})
-        if store:
-            facts["project"] = project = store.project
-        if carrier := facts.get("carrier"):
-            self.refuse_second(normalise_carrier(carrier), project, store)
-        return facts
-
-    def refuse_second(self, carrier_key: str, project: Project | None, store: Store | None) -> None:
-        """Add an error to the carrier that names the mapping which is there already."""
-        rivals = CarrierMapping.objects.filter(carrier_key=carrier_key, project=project, store=store)
-        if rival := rivals.exclude(pk=self.instance.pk).select_related("courier").first():
-            scope = store or project or _("everywhere")
-            words = _("There is a mapping for this text already (%(scope)s): %(rival)s.")
-            self.add_error("carrier", words % {"scope": scope, "rival": rival})
-
-
-@admin.register(CarrierMapping)
-class CarrierMappingAdmin(ConsoleAdmin):
-    """What the carrier texts of parcels mean."""
-
-    form = CarrierMappingForm
-    list_display = ["carrier", "courier_name", "scope", "shown_extra", "origin"]
-    list_select_related = ["courier", "project", "store__project"]
-    list_filter = [
-        ("project", RelatedDropdownFilter),
-        ("store", RelatedDropdownFilter),
-        ("origin", ChoicesDropdownFilter),
-    ]
-    search_fields = ["carrier", "carrier_key", "courier__slug", "courier__name"]
-    search_help_text = _("Carrier text or courier")
-    autocomplete_fields = ["courier", "project", "store"]
-    fields = ["carrier", "courier", "project", "store", "extra_fields", "origin"]
-    readonly_fields = ["origin"]
-
-    @admin.display(description=_("courier"), ordering="courier__slug")
-    def courier_name(self, mapping: CarrierMapping) -> str:
-        name = mapping.courier.name
-        return f"{mapping.courier.slug} ({name})" if name else mapping.courier.slug
-
-    @admin.display(description=_("holds for"))
-    def scope(self, mapping: CarrierMapping) -> str:
-        if mapping.store:
-            return f"{mapping.project} / {mapping.store}"
-        return str(mapping.project or _("everywhere"))
-
-    @admin.display(description=_("extra fields"))
-    def shown_extra(self, mapping: CarrierMapping) -> str:
-        """Names only: the values are what a carrier asks for as a log-in."""
-        return words(mapping.extra_fields)

@@ -15,7 +15,19 @@ from typing import Any
 from django.utils import timezone
 
 from config.correlation import new_correlation_id
-from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
+from stores.models import (
+    AfterShipAccount,
+    Brand,
+    CarrierMapping,
+    Channel,
+    Courier,
+    CustomType,
+    Project,
+    Revision,
+    Route,
+    Store,
+)
+from stores.rule_set import snapshot
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
 from tracking.models import (
     Attempt,
@@ -107,6 +119,13 @@ def make_carrier_mapping(courier: Courier | None = None, **facts: Any) -> Carrie
     """A mapping that holds everywhere, unless project or store are given."""
     defaults = {"carrier": f"Carrier {next(_numbers)}"}
     return CarrierMapping.objects.create(courier=courier or make_courier(), **defaults | facts)
+
+
+def make_revision(**facts: Any) -> Revision:
+    """A change of rules by file: a route that was made."""
+    route = make_route()
+    change = {"kind": "route", "id": route.pk, "label": str(route), "before": None, "after": snapshot(route)}
+    return Revision.objects.create(**{"source": Revision.Source.FILE, "changes": [change]} | facts)
 
 
 def make_custom_type(project: Project | None = None, **facts: Any) -> CustomType:

@@ -105,8 +105,10 @@ def test_courier_of_a_mapping_is_chosen_by_typing(window: Window) -> None:
     page.locator("#select2-id_courier-container").click()
     page.keyboard.type("germ")
     page.get_by_role("option", name="dhl-germany").click()
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("was added successfully").wait_for()
+    page.get_by_role("button", name="Look at what it would change").click()
+    page.fill("textarea[name=reason]", "DHL writes it so")
+    page.get_by_role("button", name="Confirm and save").click()
+    page.get_by_text("Saved as revision").wait_for()
 
 
 def test_first_tab_offers_to_skip_the_sidebar(window: Window) -> None:

@@ -1,5 +1,16 @@
 """The console: what support staff and engineers see of the rows. Importing this package registers all of it."""
 
-from tracking.admin import connections, dashboard, inbox, orders, outbox, people, problems, rules, trackings
+from tracking.admin import connections, dashboard, inbox, orders, outbox, people, problems, revisions, rules, trackings
 
-__all__ = ["connections", "dashboard", "inbox", "orders", "outbox", "people", "problems", "rules", "trackings"]
+__all__ = [
+    "connections",
+    "dashboard",
+    "inbox",
+    "orders",
+    "outbox",
+    "people",
+    "problems",
+    "revisions",
+    "rules",
+    "trackings",
+]

@@ -6,6 +6,9 @@ from django.urls import path
 from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
+from tracking.admin.revisions import check_page
+from tracking.admin.rule_preview import preview_page
+from tracking.admin.rules import move_page
 from tracking.admin.story_page import story_page
 from tracking.admin.unrouted import unrouted_page
 
@@ -17,5 +20,8 @@ urlpatterns = [
     path("carriers/", admin.site.admin_view(carriers_page), name="carriers"),
     path("carriers/map/", admin.site.admin_view(carriers_map_page), name="carriers-map"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
+    path("rules/preview/", admin.site.admin_view(preview_page), name="rules-preview"),
+    path("rules/check/", admin.site.admin_view(check_page), name="rules-check"),
+    path("rules/routes/<int:pk>/move/", admin.site.admin_view(move_page), name="route-move"),
     path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
 ]

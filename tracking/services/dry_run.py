@@ -64,7 +64,7 @@ class DryRun:
     stay for good, and ``stand`` ones until they are moved: AfterShip has theirs. ``to_move`` are the ids, newest
     first, of those not finished: what a remap would move. ``chosen_by_hand`` are decided otherwise too and counted
     nowhere else: a person chose. Under the draft, ``matched`` counts by route id, ``unmatched``
-    by (project, store).
+    by (project, store); ``newly_unmatched`` are those of them that lose their route.
     """
 
     looked_at: int = 0
@@ -81,6 +81,7 @@ class DryRun:
     to_move: list[int] = field(default_factory=list)
     matched: Counter[int] = field(default_factory=Counter)
     unmatched: Counter[tuple[str, str]] = field(default_factory=Counter)
+    newly_unmatched: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def dry_run(
@@ -162,7 +163,9 @@ def note(found: DryRun, row: Row, before: Outcome, after: Outcome) -> None:
     found.decided_otherwise += 1
     found.stand += row.stands and not row.is_finished
     found.finished += row.is_finished
-    found.lose_route += after.route is None
+    if after.route is None:
+        found.lose_route += 1
+        found.newly_unmatched[row.facts.project, row.facts.store] += 1
     found.gain_route += before.route is None
     found.lose_courier += loses_courier(before, after)
     found.gain_courier += loses_courier(after, before)

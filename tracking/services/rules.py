@@ -8,8 +8,9 @@ drafts ─> save_drafts (rows + Revision) ─> StaffAction
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -59,7 +60,7 @@ def change_rules(
     revision = save_drafts(drafts, actor=actor, source=source, reason=reason, restores=restores)
     if revision is None:
         return RulesChanged()
-    projects = projects_of(revision)
+    projects = projects_of(words for change in revision.changes for words in (change["before"], change["after"]))
     note_action(
         StaffActionKind.CHANGE_RULES, actor=actor, summary=summary_of(revision), reason=reason, revision=revision
     )
@@ -70,10 +71,9 @@ def change_rules(
     return RulesChanged(revision, reapply_rules(projects))
 
 
-def projects_of(revision: Revision) -> list[Project]:
-    """The projects whose parcels a revision may decide otherwise; a mapping that holds everywhere concerns them all."""
-    both = (words for change in revision.changes for words in (change["before"], change["after"]) if words)
-    keys = {words["project"] for words in both if "project" in words}
+def projects_of(words: Iterable[Mapping[str, Any] | None]) -> list[Project]:
+    """The projects whose parcels these rules, in words, decide about; a mapping that holds everywhere: about all."""
+    keys = {one["project"] for one in words if one and "project" in one}
     return list(Project.objects.all() if None in keys else Project.objects.filter(key__in=keys))
 
 
@@ -84,7 +84,7 @@ def summary_of(revision: Revision) -> str:
     return "; ".join(labels[:3]) + more
 
 
-def verb_of(change: dict[str, object]) -> str:
+def verb_of(change: Mapping[str, Any]) -> str:
     """``added``, ``changed`` or ``removed``."""
     if change["before"] is None:
         return "added"

@@ -15,7 +15,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Courier, CustomType, Project, Route, Store
+from stores.models import (
+    AfterShipAccount,
+    Brand,
+    CarrierMapping,
+    Channel,
+    Courier,
+    CustomType,
+    Project,
+    Revision,
+    Route,
+    Store,
+)
 from tests import factories as make
 from tracking.models import (
     Attempt,
@@ -76,6 +87,7 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Courier: make.make_courier,
     CarrierMapping: lambda: make.make_carrier_mapping(project=(p := make.make_project()), store=make.make_store(p)),
     CustomType: make.make_custom_type,
+    Revision: make.make_revision,
     Order: order_with_story,
     Parcel: lambda: order_with_story().parcels.exclude(tracking=None).get(),
     Tracking: tracking_with_story,

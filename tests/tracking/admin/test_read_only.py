@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from stores.models import AfterShipAccount, Channel, CustomType
+from stores.models import AfterShipAccount, CarrierMapping, Channel, CustomType, Revision, Route
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tests.tracking.admin.test_pages import FACTORIES, address
@@ -38,7 +38,7 @@ from tracking.models import (
 
 pytestmark = pytest.mark.django_db
 HISTORY = [
-    Attempt, Channel, Checkpoint, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Run,
+    Attempt, Channel, Checkpoint, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Revision, Run,
     Tracking, Write,
 ]  # fmt: skip
 
@@ -95,6 +95,9 @@ PRESSED: list[tuple[type[Model], str, Callable[[], Model]]] = [
     (Receipt, "take_in_again", done_receipt),
     (Order, "read_again", make.make_order),
     (AfterShipAccount, "read_couriers", make.make_account),
+    (Route, "remove_rules", make.make_route),
+    (CarrierMapping, "remove_rules", make.make_carrier_mapping),
+    (Revision, "roll_back", make.make_revision),
 ]
 
 
