@@ -35,6 +35,7 @@ from tracking import tasks
 from tracking.admin.base import Table
 from tracking.admin.display import BAD, DOUBTFUL, MOVING, NOTHING, WAITING, badge, lines, two_lines
 from tracking.services.dry_run import DryRun, Outcome, Sample, dry_run
+from tracking.services.remap import RemapConflict
 from tracking.services.rules import RulesChanged, change_rules, projects_of
 
 LIMITS = (1_000, 10_000, 100_000)
@@ -117,6 +118,9 @@ def confirmed(request: HttpRequest, proposal: Proposal, reason: str) -> HttpResp
     except IntegrityError:
         words = _("Nothing was saved: somebody else made a rule with the same conditions meanwhile.")
         return shown(request, proposal, alert=words)
+    except RemapConflict as conflict:
+        words = _("Nothing was saved: parcels wait in another remap. %(which)s")
+        return shown(request, proposal, alert=words % {"which": conflict})
     tell(request, changed)
     return HttpResponseRedirect(list_behind(proposal))
 
@@ -167,9 +171,10 @@ def tell(request: HttpRequest, changed: RulesChanged) -> None:
         )
         messages.info(request, words % {"n": changed.reread})
     if changed.remap:
-        url = reverse("admin:tracking_remap_change", args=[changed.remap.pk])
-        link = format_html('<a class="tb-link" href="{}">{}</a>', url, _("remap %(id)s") % {"id": changed.remap})
-        messages.info(request, format_html(_("Parcels are moved by {}; it can be undone for 24 hours."), link))
+        words = _("Parcels are moved by remap %(id)s; it can be undone for 24 hours.")
+        messages.info(request, words % {"id": changed.remap})
+    if changed.unmoved:
+        messages.warning(request, _("No parcel is moved: %(cause)s") % {"cause": changed.unmoved})
 
 
 def list_behind(proposal: Proposal) -> str:

@@ -9,7 +9,7 @@ drafts ─> save_drafts (rows + Revision) ─> StaffAction
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -23,6 +23,7 @@ from tracking.models import Remap
 from tracking.services import apply_status_rules
 from tracking.services.dry_run import dry_run
 from tracking.services.reapply import reapply_rules
+from tracking.services.remap import RemapRefused, start_remap
 from tracking.services.staff import note_action
 
 MOST_MOVED = 100_000
@@ -32,12 +33,14 @@ MOST_MOVED = 100_000
 class RulesChanged:
     """What a change did. ``revision`` is None where it changed nothing, ``remap`` where it moves nothing.
 
-    ``reread`` is the number of orders that wait for a rule and are read again.
+    ``reread`` is the number of orders that wait for a rule and are read again; ``unmoved`` says why parcels that were
+    to be moved all stay.
     """
 
     revision: Revision | None = None
     reread: int = 0
     remap: Remap | None = None
+    unmoved: str = ""
 
 
 @transaction.atomic
@@ -54,7 +57,8 @@ def change_rules(
     """Save the drafts and all that follows from them, or nothing.
 
     ``move`` also moves the parcels on their way, among the ``limit`` newest, that the rules now decide otherwise.
-    Raises what `save_drafts` raises. The caller wakes a worker once this is committed.
+    Raises what `save_drafts` raises, and RemapConflict where one of them waits in another remap. The caller wakes a
+    worker once this is committed.
     """
     before = load_rule_set() if move else None
     revision = save_drafts(drafts, actor=actor, source=source, reason=reason, restores=restores)
@@ -66,9 +70,13 @@ def change_rules(
     )
     apply_status_rules.wish_for(revision)
     affected = dry_run(before, load_rule_set(), limit=limit, projects=projects).to_move if before else []
-    if affected:
-        raise NotImplementedError("parcels that stand cannot be moved yet")
-    return RulesChanged(revision, reapply_rules(projects))
+    changed = RulesChanged(revision, reapply_rules(projects))
+    if not affected:
+        return changed
+    try:
+        return replace(changed, remap=start_remap(affected, {}, actor=actor, reason=reason, revision=revision))
+    except RemapRefused as refusal:
+        return replace(changed, unmoved=str(refusal))
 
 
 def projects_of(words: Iterable[Mapping[str, Any] | None]) -> list[Project]:

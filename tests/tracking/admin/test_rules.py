@@ -19,7 +19,7 @@ from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tracking import tasks
 from tracking.enums import JobKind, ProblemKind, StaffActionKind
-from tracking.models import Job, StaffAction
+from tracking.models import Job, Remap, StaffAction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 PREVIEW = "/admin/rules/preview/"
@@ -365,6 +365,20 @@ def test_moving_parcels_needs_its_own_permission(agent: Client) -> None:
     assert "you may not move parcels" in text_of(preview)
     assert confirmed(agent, preview, move="1").status_code == 403
     assert not Revision.objects.exists()
+
+
+def test_parcels_are_moved_where_the_person_wants_it(agent: Client, viewer: User) -> None:
+    viewer.user_permissions.add(Permission.objects.get(codename="remap_parcel"))
+    route = make.make_route()
+    parcel = make.make_parcel(
+        make.make_order(route.project), make.make_tracking(route.account, requested_courier=""), route=route
+    )
+    preview = posted(agent, Route, route, **form_of(route, account=make.make_account().pk))
+    assert "Also move the 1 parcel that is on its way" in text_of(preview)
+    response = confirmed(agent, preview, "contract ended", move="1")
+    remap = Remap.objects.get()
+    assert [item.parcel for item in remap.items.all()] == [parcel]
+    assert f"Parcels are moved by remap #{remap.pk}" in response.content.decode()
 
 
 @pytest.mark.parametrize("path", [PREVIEW, "/admin/rules/routes/1/move/"])

@@ -10,7 +10,8 @@ from stores.revisions import Draft, DraftError, StaleDraftError
 from stores.rule_set import snapshot
 from tests import factories as make
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, StaffActionKind
-from tracking.models import Job, StaffAction
+from tracking.models import Job, Remap, StaffAction
+from tracking.services.remap import RemapConflict, start_remap
 from tracking.services.rules import RulesChanged, change_rules
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +84,49 @@ def test_nothing_changed_is_nothing_told() -> None:
     same = Draft("route", route.pk, snapshot(route))
     assert change_rules([same], actor=None, source=CONSOLE, reason="") == RulesChanged()
     assert not StaffAction.objects.exists()
+
+
+def test_moves_the_parcels_on_their_way_that_are_decided_otherwise() -> None:
+    route = make.make_route(make.make_project(key="demo"), make.make_account(key="main"), countries=["DE"])
+    make.make_route(route.project, make.make_account(key="rest"))
+    make.make_account(key="other")
+    moving, arrived, elsewhere = (
+        make.make_parcel(
+            make.make_order(route.project, destination_country=country),
+            make.make_tracking(route.account, status=status, requested_courier=""),
+            route=route,
+        )
+        for country, status in (("DE", "in_transit"), ("DE", "delivered"), ("AT", "in_transit"))
+    )
+    draft = Draft("route", route.pk, snapshot(route) | {"account": "other"}, route.version)
+    changed = change_rules([draft], actor=None, source=CONSOLE, reason="contract ended", move=True)
+    assert changed.remap is not None
+    assert (changed.remap.revision, changed.remap.reason, changed.remap.target) == (
+        changed.revision,
+        "contract ended",
+        {},
+    )
+    assert [item.parcel for item in changed.remap.items.all()] == [moving]
+    assert {arrived.pk, elsewhere.pk}.isdisjoint(changed.remap.items.values_list("parcel", flat=True))
+
+
+def test_parcel_that_waits_in_another_remap_stops_the_whole_change() -> None:
+    route = make.make_route(make.make_project(key="demo"), make.make_account(key="main"))
+    make.make_account(key="other")
+    parcel = make.make_parcel(
+        make.make_order(route.project), make.make_tracking(route.account, requested_courier=""), route=route
+    )
+    start_remap([parcel.pk], {"account": "other"}, actor=None, reason="by hand")
+    draft = Draft("route", route.pk, snapshot(route) | {"account": "other"})
+    with pytest.raises(RemapConflict):
+        change_rules([draft], actor=None, source=CONSOLE, reason="all", move=True)
+    route.refresh_from_db()
+    assert (route.account.key, Revision.objects.count()) == ("main", 0)
+
+
+def test_without_the_wish_to_move_nothing_is_moved() -> None:
+    route = make.make_route()
+    make.make_parcel(make.make_order(route.project), make.make_tracking(route.account))
+    draft = Draft("route", route.pk, snapshot(route) | {"account": make.make_account().key})
+    assert change_rules([draft], actor=None, source=CONSOLE, reason="").remap is None
+    assert not Remap.objects.exists()
