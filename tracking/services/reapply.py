@@ -1,7 +1,8 @@
 """New rules → another look at the parcels that wait for one.
 
-A parcel without a route, or with a carrier that nobody recognised, waits with an open problem. When routes or carrier
-mappings change, its order is read again; whether the new rule helps shows there, and the problem closes by itself.
+A parcel without a route, or with a carrier that nobody recognised, waits with an open problem: also where AfterShip has
+its tracking, but found no courier for it. When routes or carrier mappings change, its order is read again; whether the
+new rule helps shows there (``link.stands``), and the problem closes by itself.
 """
 
 from __future__ import annotations
