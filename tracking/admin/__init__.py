@@ -1,6 +1,18 @@
 """The console: what support staff and engineers see of the rows. Importing this package registers all of it."""
 
-from tracking.admin import connections, dashboard, inbox, orders, outbox, people, problems, revisions, rules, trackings
+from tracking.admin import (
+    connections,
+    dashboard,
+    inbox,
+    orders,
+    outbox,
+    people,
+    problems,
+    registry,
+    revisions,
+    rules,
+    trackings,
+)
 
 __all__ = [
     "connections",
@@ -10,6 +22,7 @@ __all__ = [
     "outbox",
     "people",
     "problems",
+    "registry",
     "revisions",
     "rules",
     "trackings",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db import transaction
 from django.db.models import Field, Model, URLField
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +23,7 @@ from stores.config_file.plan import CREDENTIALS
 from stores.models import AfterShipAccount, Project, RateBudget
 from tracking import tasks
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
+from tracking.admin.registry import ImportButton
 from tracking.admin.widgets import SecretField, SecretsForm
 from tracking.services.registry import want_imports
 from tracking.webhooks import authentication
@@ -36,10 +38,19 @@ SECRETS_OF_ENDPOINTS = {
 }
 
 
-class ConnectionAdmin(ConsoleAdmin):
+class ConnectionAdmin(ImportButton, ConsoleAdmin):
     """What both connections share."""
 
     endpoint = ""
+    change_form_outer_before_template = "admin/tracking/partials/import_registry.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With the button that imports through this connection."""
+        connection = self.get_object(request, unquote(object_id))
+        shown = self.import_context(request, connection) if connection else {}
+        return super().change_view(request, object_id, form_url, shown | (extra_context or {}))
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, URLField):
@@ -154,6 +165,7 @@ class AfterShipAccountAdmin(ConnectionAdmin):
     search_fields = ["key"]
     search_help_text = gettext_lazy("Key")
     endpoint = "aftership-webhook"
+    import_connection = "aftershipaccount"
     readonly_fields = ["state", "webhook_address"]
     inlines = [RateBudgetInline]
     actions = ["read_couriers"]

@@ -37,8 +37,9 @@ from tracking.admin.display import (
     when,
 )
 from tracking.admin.filters import JobStateFilter, OutcomeFilter
+from tracking.admin.registry import findings_blocks
 from tracking.admin.search import story_codes
-from tracking.enums import JobKind
+from tracking.enums import JobKind, RunKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
 from tracking.services.jobs import requeue
 
@@ -312,7 +313,7 @@ class WriteAdmin(HistoryAdmin):
 
 @admin.register(Run)
 class RunAdmin(HistoryAdmin):
-    """Backfills and reconciliations: how far they are, and what they found."""
+    """Backfills, reconciliations and imports: how far they are, and what they found."""
 
     list_display = ["shown_kind", "subject", "shown_state", "found", "started", "seen"]
     list_filter = [("kind", ChoicesDropdownFilter)]
@@ -353,6 +354,7 @@ class RunAdmin(HistoryAdmin):
                 (_("Code of this story"), code_link(run.correlation_id)),
             ],
             blocks=[
-                story.attempts_block(Attempt.objects.filter(correlation_id=run.correlation_id), q=run.correlation_id)
+                *(findings_blocks(run) if run.kind == RunKind.REGISTRY else []),
+                story.attempts_block(Attempt.objects.filter(correlation_id=run.correlation_id), q=run.correlation_id),
             ],
         )

@@ -22,6 +22,7 @@ from tracking.services.story import tell
 
 Connection = Project | AfterShipAccount
 STORES, CHANNELS, COURIERS = "stores", "channels", "couriers"
+KINDS = ("new", "changed", "gone")
 MOST_NAMED = 20
 
 
@@ -132,8 +133,7 @@ def warnings(connection: Connection) -> list[str]:
 def in_words(run: Run) -> list[str]:
     """One line per part: ``stores: 2 new (at-web, de-web), 0 changed, 1 gone (old-web)``."""
     return [
-        f"{part}: {', '.join(counted(what, keys) for what, keys in names.items())}"
-        for part, names in run.findings.items()
+        f"{part}: {', '.join(counted(what, names[what]) for what in KINDS)}" for part, names in run.findings.items()
     ]
 
 
