@@ -203,3 +203,21 @@ def test_the_default_of_the_project_takes_what_no_rule_takes_and_only_that(shops
         "00340434161094000001": "main",
     }
     assert not Problem.objects.filter(closed_at=None).exists()
+
+
+def test_an_account_number_that_the_mapping_gives_later_opens_what_waited_for_it(shops: World) -> None:
+    courier = Courier.objects.get(slug="swiss-post")
+    Courier.objects.filter(pk=courier.pk).update(required_fields=["tracking_account_number"])
+    shops.order(parcel(SWISS, "Post"), number="CH-1", **of_store("ch-web", "CH", "de-CH"))
+    since = shops.mark()
+    shops.work()
+    cause = "swiss-post needs tracking_account_number, and neither the order nor the mapping has it."
+    assert list(Problem.objects.filter(closed_at=None).values_list("kind", "cause")) == [("missing_field", cause)]
+    assert shops.calls("aftership", since) == []
+    mapping = CarrierMapping.objects.get(courier=courier)
+    mapping.extra_fields = {"tracking_account_number": "0123"}
+    mapping.save()
+    reapply_rules([shops.project])
+    shops.work()
+    assert [one["tracking_account_number"] for one in shops.sandbox.trackings("switzerland")] == ["0123"]
+    assert not Problem.objects.filter(closed_at=None).exists()

@@ -193,6 +193,20 @@ class TestFields:
         assert (fields["destination_postal_code"], fields["tracking_key"]) == ("1234AB", "k")
         assert (fields["id"], fields["tracking_number"], fields["slug"]) == ("a", "ABCD", "postnl")
 
+    @pytest.mark.parametrize(
+        ("wanted", "sent"),
+        [({}, "2026-11-02"), ({"tracking_ship_date": "YYYYMMDD"}, "20261102")],
+    )
+    def test_ship_date_is_iso_unless_the_mapping_asks_for_the_other_form(self, wanted, sent):
+        request = TrackingRequest(id="a", tracking_number="ABCD", ship_date=date(2026, 11, 2), extra_fields=wanted)
+        assert tracking_fields(request)["tracking_ship_date"] == sent
+
+    def test_form_of_the_ship_date_is_never_sent_for_a_date(self):
+        request = TrackingRequest(
+            id="a", tracking_number="ABCD", extra_fields={"tracking_ship_date": "YYYYMMDD", "tracking_key": "k"}
+        )
+        assert tracking_fields(request) == {"id": "a", "tracking_number": "ABCD", "tracking_key": "k"}
+
     def test_missing_fields_are_named_in_the_courier_s_order(self):
         fields = {"destination_postal_code": "10115", "tracking_key": " ", "slug": "x"}
         required = ["tracking_ship_date", "destination_postal_code", "tracking_key"]

@@ -23,6 +23,8 @@ POSTAL_CODE = re.compile(r"[A-Za-z0-9+\- ]{1,10}")
 NUMBER_PATH = "trackingData.trackingId"
 # What a carrier mapping's extra fields can never change: which tracking this is.
 IDENTITY = frozenset({"id", "tracking_number", "slug"})
+# AfterShip documents two forms of the ship date; ours is ISO. As a mapping's extra field, this asks for the other one.
+COMPACT_DATE = "YYYYMMDD"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +96,27 @@ def tracking_fields(request: TrackingRequest) -> dict[str, Any]:
         "order_number": request.order_number,
         "order_date": request.order_date.isoformat(timespec="seconds") if request.order_date else "",
         "language": language(request.locale),
-        "tracking_ship_date": request.ship_date.isoformat() if request.ship_date else "",
+        "tracking_ship_date": ship_date(request),
         "shipment_direction": "return" if request.is_return else "",
         "order_promised_delivery_date": promised(request),
         "customers": customers(request),
         **place_fields(request),
-        **{name: value for name, value in request.extra_fields.items() if name not in IDENTITY},
+        **{name: value for name, value in request.extra_fields.items() if is_own_value(name, value)},
     }
     return {name: value for name, value in fields.items() if has_value(value)}
+
+
+def is_own_value(name: str, value: str) -> bool:
+    """Whether a mapping's extra field is one to send as it is."""
+    return name not in IDENTITY and not (name == "tracking_ship_date" and value == COMPACT_DATE)
+
+
+def ship_date(request: TrackingRequest) -> str:
+    """``2026-11-22``, or ``20261122`` where the carrier mapping asks for that form; "" where it is not known."""
+    if request.ship_date is None:
+        return ""
+    is_compact = request.extra_fields.get("tracking_ship_date") == COMPACT_DATE
+    return request.ship_date.strftime("%Y%m%d") if is_compact else request.ship_date.isoformat()
 
 
 def place_fields(request: TrackingRequest) -> dict[str, str | None]:

@@ -46,8 +46,7 @@ def push_tracking(tracking_id: str) -> None:
         return
     fields = to_aftership.tracking_fields(request_of(tracking, parcel))
     if missing := missing_of(tracking, fields):
-        courier = tracking.requested_courier
-        cause = f"{courier} needs {', '.join(missing)}, and neither the order nor the carrier mapping has it."
+        cause = missing_in_words(tracking, parcel, missing)
         open_problem(
             ProblemKind.MISSING_FIELD, tracking, cause, correlation_id=tracking.correlation_id, order=parcel.order
         )
@@ -105,6 +104,15 @@ def missing_of(tracking: Tracking, fields: dict[str, Any]) -> list[str]:
     """Fields that the courier needs (as AfterShip lists them) and we do not have."""
     courier = Courier.objects.filter(slug=tracking.requested_courier).first()
     return to_aftership.missing_fields(courier.required_fields, fields) if courier else []
+
+
+def missing_in_words(tracking: Tracking, parcel: Parcel, missing: list[str]) -> str:
+    """Which fields are missing; and of those that the order does have, that AfterShip would not take them."""
+    side, order = "origin" if tracking.is_return else "destination", parcel.order
+    given = {f"{side}_postal_code": order.destination_postal_code, f"{side}_country_region": order.destination_country}
+    refused = [name for name in missing if given.get(name)]
+    cause = f"{tracking.requested_courier} needs {', '.join(missing)}, and neither the order nor the mapping has it."
+    return f"{cause} What the order says of {', '.join(refused)}, AfterShip does not take." if refused else cause
 
 
 def opened(tracking: Tracking, document: dict[str, Any], *, how: str) -> None:

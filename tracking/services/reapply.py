@@ -17,7 +17,7 @@ from tracking.models import Order, Problem
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
 
-WAIT_FOR_RULES = [ProblemKind.UNROUTED, ProblemKind.UNMAPPED_CARRIER]
+WAIT_FOR_RULES = [ProblemKind.UNROUTED, ProblemKind.UNMAPPED_CARRIER, ProblemKind.MISSING_FIELD]
 
 
 def reapply_rules(projects: Collection[Project]) -> int:

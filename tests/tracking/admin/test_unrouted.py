@@ -18,6 +18,7 @@ from django.utils.html import strip_tags
 
 from stores.models import AfterShipAccount, Project, Route, Store
 from tests import factories as make
+from tests.tracking.admin.test_rules import confirmed
 from tracking.enums import JobKind
 from tracking.models import Job, Parcel, Problem
 from tracking.services.link import link_parcel
@@ -149,8 +150,7 @@ def test_one_click_opens_the_form_filled_in_and_saving_it_reads_the_parcels_agai
         "project": project.pk, "store": store.pk, "account": main.pk,
     }  # fmt: skip
     given = {name: value for name, value in sent.items() if value not in (None, False)}
-    response = admin_client.post(url, given | {"reason": "Austria opens"})
-    assert response.status_code == 302, response.context["adminform"].form.errors
+    confirmed(admin_client, admin_client.post(url, given), "Austria opens")
     assert Route.objects.get(store=store).account == main
     job = Job.objects.get(kind=JobKind.COLLECT)
     assert job.subject == str(parcel.order_id)
@@ -160,7 +160,8 @@ def test_default_of_the_project_is_one_click_too(admin_client: Client, project: 
     unrouted(project)
     url = links(page(admin_client))["Make it the default of demo → main"]
     assert parse_qs(urlsplit(url).query)["is_default"] == ["on"]
-    assert admin_client.get(url).status_code == 200
+    form = admin_client.get(url).context["adminform"].form
+    assert form["is_default"].value() == "on"
 
 
 def test_who_may_not_add_routes_sees_the_proposal_without_a_link(

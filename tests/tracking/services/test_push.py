@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from stores.models import AfterShipAccount, RateBudget
 from tests.clients.scripted import Reply, ScriptedServer
-from tests.factories import make_account, make_order, make_parcel, make_project, make_route, make_tracking
+from tests.factories import make_account, make_courier, make_order, make_parcel, make_project, make_route, make_tracking
 from tests.tracking.services.snapshots import document, receipt, scan
 from tracking.clients.errors import BudgetSpent, RetryLater
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
@@ -135,6 +136,77 @@ class TestOpening:
         server.will(ok(document(ID, 1, "Pending", "Pending_001"), 201))
         push_tracking(ID)
         assert open_problems() == []
+
+    @pytest.mark.parametrize(
+        ("required", "extra", "facts", "sent"),
+        [
+            (["destination_postal_code"], {}, {}, {"destination_postal_code": "10115"}),
+            (["destination_country_region"], {}, {}, {"destination_country_region": "DEU"}),
+            (["destination_state"], {}, {"destination_state": "BE"}, {"destination_state": "BE"}),
+            (["tracking_ship_date"], {}, {}, {"tracking_ship_date": "2026-11-02"}),
+            (
+                ["tracking_ship_date"], {"tracking_ship_date": "YYYYMMDD"}, {}, {"tracking_ship_date": "20261102"},
+            ),
+            (["tracking_account_number"], {"tracking_account_number": "0123"}, {}, {"tracking_account_number": "0123"}),
+            (["destination_postal_code"], {"destination_postal_code": "1234"}, {}, {"destination_postal_code": "1234"}),
+        ],
+    )  # fmt: skip
+    def test_what_the_courier_needs_is_filled_from_order_parcel_and_mapping(
+        self,
+        server: ScriptedServer,
+        account: AfterShipAccount,
+        required: list[str],
+        extra: dict[str, str],
+        facts: dict[str, Any],
+        sent: dict[str, str],
+    ) -> None:
+        make_courier("dhl-germany", required_fields=required)
+        parcel = show(waiting(account, extra_fields=extra), **facts)
+        Parcel.objects.filter(pk=parcel.pk).update(shipped_at=datetime(2026, 11, 2, 12, tzinfo=UTC))
+        server.will(ok(document(ID, 1, "Pending", "Pending_001"), 201))
+        push_tracking(ID)
+        assert {name: server.asked[0].json[name] for name in sent} == sent
+        assert open_problems() == []
+
+    @pytest.mark.parametrize(
+        ("required", "facts", "cause"),
+        [
+            (
+                ["tracking_account_number", "destination_postal_code"],
+                {},
+                "dhl-germany needs tracking_account_number, and neither the order nor the mapping has it.",
+            ),
+            (
+                ["destination_postal_code", "destination_country_region"],
+                {"destination_postal_code": "", "destination_country": ""},
+                "dhl-germany needs destination_postal_code, destination_country_region, "
+                "and neither the order nor the mapping has it.",
+            ),
+            (
+                ["destination_postal_code"],
+                {"destination_postal_code": "10115/Berlin"},
+                "dhl-germany needs destination_postal_code, and neither the order nor the mapping has it. "
+                "What the order says of destination_postal_code, AfterShip does not take.",
+            ),
+        ],
+    )
+    def test_what_is_missing_is_named_before_the_call_is_made(
+        self, server: ScriptedServer, account: AfterShipAccount, required: list[str], facts: dict[str, Any], cause: str
+    ) -> None:
+        make_courier("dhl-germany", required_fields=required)
+        show(waiting(account), **facts)
+        push_tracking(ID)
+        assert server.asked == []
+        assert open_problems() == [(ProblemKind.MISSING_FIELD, cause)]
+
+    def test_a_ship_date_that_nobody_knows_is_named(self, server: ScriptedServer, account: AfterShipAccount) -> None:
+        make_courier("dhl-germany", required_fields=["tracking_ship_date"])
+        parcel = show(waiting(account))
+        Parcel.objects.filter(pk=parcel.pk).update(shipped_at=None)
+        push_tracking(ID)
+        assert server.asked == []
+        cause = "dhl-germany needs tracking_ship_date, and neither the order nor the mapping has it."
+        assert open_problems() == [(ProblemKind.MISSING_FIELD, cause)]
 
     def test_an_answer_that_cannot_be_read_opens_nothing(self, server: ScriptedServer, tracking: Tracking) -> None:
         server.will(ok({"id": ID, "tag": "Pending"}, 201))
