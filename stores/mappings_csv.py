@@ -177,7 +177,7 @@ def place_of(line: int, names: Sequence[str], cells: Sequence[str], source: Sour
 
 def mapping_node(line: int, cells: dict[str, str]) -> yaml.MappingNode:
     """As if it stood in a YAML file, in this line."""
-    mark = yaml.Mark("", 0, line - 1, 0, None, None)
+    mark = yaml.Mark("", 0, line - 1, 0, None, 0)
 
     def text(value: object) -> yaml.ScalarNode:
         return yaml.ScalarNode(TEXT if isinstance(value, str) else NO_TEXT, str(value), mark, mark, style='"')
@@ -231,7 +231,7 @@ def compare(entries: Iterable[Entry], *, lock: bool = False) -> list[Line]:
     known = {identity(KIND, snapshot(row)): row for row in rows.order_by("pk")}
     lines = []
     for entry in entries:
-        words = words_of(KIND, entry.values) | {"origin": Origin.CONSOLE.value}
+        words = words_of(KIND, entry.values) | {"origin": str(Origin.CONSOLE)}
         number, before = None, None
         if row := known.get(identity(KIND, words)):
             number, before = row.pk, snapshot(row)

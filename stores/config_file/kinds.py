@@ -139,16 +139,20 @@ def inbound_type(place: Place) -> str:
     return value
 
 
+def is_quoted(place: Place) -> bool:
+    return isinstance(place.node, yaml.ScalarNode) and place.node.style is not None
+
+
 def yes_no(place: Place) -> bool:
     value = text(80)(place)
-    if value.lower() not in BOOLEANS or place.node.style is not None:
+    if value.lower() not in BOOLEANS or is_quoted(place):
         raise Wrong("true or false is expected")
     return BOOLEANS[value.lower()]
 
 
 def days(place: Place) -> int:
     value = text(80)(place)
-    if not re.fullmatch(r"[0-9]{1,3}", value) or place.node.style is not None or int(value) > 365:
+    if not re.fullmatch(r"[0-9]{1,3}", value) or is_quoted(place) or int(value) > 365:
         raise Wrong("a whole number of days from 0 to 365 is expected")
     return int(value)
 

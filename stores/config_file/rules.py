@@ -16,7 +16,7 @@ SECTIONS = {"route": "routes", "carrier_mapping": "carrier_mappings", "status_ru
 def words_of(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """A rule of the file as `snapshot` would give it: a key that is left out is at its default."""
     defaults = {name: KINDS[kind]._meta.get_field(name).get_default() for name in FIELDS[kind]}
-    return defaults | dict(values) | {"origin": Origin.FILE.value}
+    return defaults | dict(values) | {"origin": str(Origin.FILE)}
 
 
 def identity(kind: str, words: Mapping[str, Any]) -> Hashable:
