@@ -6,8 +6,9 @@ back_to(revision) ─> the drafts that undo everything since ─> tried out ─>
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -113,14 +114,16 @@ def save_drafts(
     saved, StaleDraftError where the rule moved on, and IntegrityError where somebody else made the same rule meanwhile.
     """
     ordered = sorted(drafts, key=lambda draft: draft.words is not None)
-    changes = [change for draft in ordered if (change := save_draft(draft))]
+    find = cache(linked_row)  # many drafts name few stores and couriers
+    changes = [change for draft in ordered if (change := save_draft(draft, find))]
     return keep_revision(changes, source=source, actor=actor, reason=reason, restores=restores)
 
 
-def save_draft(draft: Draft) -> Change | None:
+def save_draft(draft: Draft, find: Find) -> Change | None:
     """Save one draft; None where there was nothing to remove."""
     model = KINDS[draft.kind]
-    row = model.objects.select_for_update(of=("self",)).filter(pk=draft.id).first() if draft.id is not None else None
+    rows = model.objects.select_related(*links_of(draft.kind)).select_for_update(of=("self",))
+    row = rows.filter(pk=draft.id).first() if draft.id is not None else None
     if draft.version is not None and (row is None or row.version != draft.version):
         raise StaleDraftError("", f"{row or 'the rule'} was {'changed' if row else 'removed'} meanwhile")
     before = snapshot(row) if row else None
@@ -130,33 +133,44 @@ def save_draft(draft: Draft) -> Change | None:
         change = Change(draft.kind, row.pk, str(row), before, None)
         row.delete()
         return change
-    row = fill(row or model(pk=draft.id), draft)
+    row = fill(row or model(pk=draft.id), draft, find)
     row.save()
     return Change(draft.kind, row.pk, str(row), before, snapshot(row))
 
 
-def fill(row: AnyRule, draft: Draft) -> AnyRule:
+def linked_row(name: str, key: str, project: str | None) -> models.Model | None:
+    """The row that a link's key names, within its project for a store or channel; None where there is none."""
+    rows = LINKED[name].objects.filter(**{LINKS[name]: key})
+    return (rows if project is None else rows.filter(project__key=project)).first()
+
+
+Find = Callable[[str, str, str | None], models.Model | None]
+
+
+def links_of(kind: str) -> list[str]:
+    return [name for name in FIELDS[kind] if name in LINKS]
+
+
+def fill(row: AnyRule, draft: Draft, find: Find = linked_row) -> AnyRule:
     """Give the row the draft's words, unsaved. Raises DraftError with the field that leads nowhere or is refused."""
     words = draft.words or {}
     for name in FIELDS[draft.kind]:
         if name in words:
-            setattr(row, name, linked(name, words) if name in LINKS else words[name])
+            setattr(row, name, linked(name, words, find) if name in LINKS else words[name])
+    found = [name for name in links_of(draft.kind) if words.get(name) is not None]
     try:
-        row.clean_fields(exclude=row.derived_fields)
+        row.clean_fields(exclude={*row.derived_fields, *found})
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise DraftError(field, " ".join(messages)) from None
     return row
 
 
-def linked(name: str, words: dict[str, Any]) -> models.Model | None:
+def linked(name: str, words: dict[str, Any], find: Find) -> models.Model | None:
     """The row that a link's key names; stores and channels within their project."""
     if words[name] is None:
         return None
-    rows = LINKED[name].objects.filter(**{LINKS[name]: words[name]})
-    if name in ("store", "channel"):
-        rows = rows.filter(project__key=words["project"])
-    row = rows.first()
+    row = find(name, words[name], words["project"] if name in ("store", "channel") else None)
     if row is None:
         raise DraftError(name, f"there is no {name} {words[name]}")
     return row
