@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -29,13 +30,12 @@ from stores.models import CarrierMapping, Origin
 from tracking import tasks
 from tracking.admin.base import Table
 from tracking.admin.display import DOUBTFUL, GOOD, MOVING, NOTHING, badge, list_of, two_lines
-from tracking.services.dry_run import DryRun
+from tracking.admin.rule_preview import MAY_MOVE, MOST_REASON, USUAL_LIMIT, Trial, log, tell
 from tracking.services.import_mappings import ChangedMeanwhile, import_mappings, preview
+from tracking.services.remap import RemapConflict
 
 MAY_IMPORT = ["stores.add_carriermapping", "stores.change_carriermapping"]
-MOST_REASON = 500
 MOST_SHOWN = 200
-MOST_MOVES = 20
 
 
 class CsvButtons:
@@ -88,7 +88,12 @@ def import_page(request: HttpRequest) -> HttpResponse:
     try:
         return imported(request, entries, reason)
     except ChangedMeanwhile:
-        return previewed(request, text, entries, is_changed_meanwhile=True)
+        words = _(
+            "Somebody changed these mappings since you looked. Nothing was imported; this is what it would do now."
+        )
+    except RemapConflict as conflict:
+        words = _("Nothing was imported: parcels wait in another remap. %(which)s") % {"which": conflict}
+    return previewed(request, text, entries, alert=words, reason=reason)
 
 
 def text_of(request: HttpRequest) -> str:
@@ -101,36 +106,34 @@ def text_of(request: HttpRequest) -> str:
 
 def imported(request: HttpRequest, entries: Sequence[Entry], reason: str) -> HttpResponse:
     """Save it, say what became of it, and lead back to the list."""
-    done = import_mappings(entries, request.POST["seen"], actor=request.user, reason=reason)
-    if done.revision is None:
-        messages.warning(request, _("There was nothing to import: all mappings are as the file says."))
-        return HttpResponseRedirect(list_of(CarrierMapping))
-    transaction.on_commit(tasks.kick)
-    number = len(done.revision.changes)
-    words = ngettext(
-        "%(n)d mapping was imported (rules %(rules)s).", "%(n)d mappings were imported (rules %(rules)s).", number
-    )
-    messages.success(request, words % {"n": number, "rules": done.revision})
-    if done.reread:
-        words = ngettext(
-            "%(n)d order that waits for a rule is read again.",
-            "%(n)d orders that wait for a rule are read again.",
-            done.reread,
+    move = "move" in request.POST
+    if move and not request.user.has_perm(MAY_MOVE):
+        raise PermissionDenied
+    with transaction.atomic():
+        changed = import_mappings(
+            entries, request.POST["seen"], actor=request.user, reason=reason, move=move, limit=USUAL_LIMIT
         )
-        messages.info(request, words % {"n": done.reread})
+        if changed.revision:
+            log(request, changed.revision)
+            transaction.on_commit(tasks.kick)
+    tell(request, changed)
     return HttpResponseRedirect(list_of(CarrierMapping))
 
 
 def previewed(request: HttpRequest, text: str, entries: Sequence[Entry], **context: Any) -> HttpResponse:
     """What the CSV would do, with the form that does it."""
     found = preview(entries)
+    tried = Trial([line.draft for line in found.changes], USUAL_LIMIT)
     return shown(
         request,
         found=found,
         changed=len(found.changes) - found.new,
         changes=changes_table(found.changes),
-        effect=effect_facts(found.effect),
-        moves=moves_table(found.effect),
+        tiles=tried.tiles(),
+        shifts=tried.shifts_table(),
+        samples=tried.samples_table(),
+        to_move=len(tried.found.to_move),
+        may_move=request.user.has_perm(MAY_MOVE),
         csv=text,
         most_reason=MOST_REASON,
         **context,
@@ -217,32 +220,3 @@ def extra_words(line: Line) -> SafeString | str:
     if line.before is None or line.before["extra_fields"] == line.after["extra_fields"]:
         return names
     return two_lines(names, _("changed"))
-
-
-def effect_facts(found: DryRun) -> list[tuple[Any, Any]]:
-    """What would become of the newest parcels, in numbers."""
-    return [
-        (_("Tried on the newest parcels"), f"{found.looked_at:,}"),
-        (_("Would get another courier"), f"{found.decided_otherwise:,}"),
-        (_("of these, left to detection so far"), f"{found.gain_courier:,}"),
-        (_("of these, left to detection from now on"), f"{found.lose_courier:,}"),
-        (_("of these, at AfterShip: stay until moved"), f"{found.stand:,}"),
-        (_("of these, at their end: stay"), f"{found.finished:,}"),
-        (_("Would, but a person chose for them: stay"), f"{found.chosen_by_hand:,}"),
-    ]
-
-
-def moves_table(found: DryRun) -> Table:
-    """From which courier to which, the most parcels first."""
-    moves = found.changes.get("courier", {})
-    detected = _("AfterShip's detection")
-    return Table(
-        _("From courier to courier"),
-        [_("Now"), _("Then"), _("Parcels")],
-        [[old or detected, new or detected, f"{number:,}"] for (old, new), number in most_common(moves)],
-        _("None of these parcels would get another courier."),
-    )
-
-
-def most_common(moves: Any) -> list[tuple[tuple[str, str], int]]:
-    return sorted(moves.items(), key=lambda one: (-one[1], one[0]))[:MOST_MOVES]

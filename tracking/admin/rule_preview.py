@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stores.models import Revision
-from stores.revisions import Draft, DraftError, StaleDraftError
+from stores.revisions import Draft, DraftError, StaleDraftError, links_of
 from stores.rule_checks import Doubt, check_routes, name_of, route_words
 from stores.rule_set import KINDS, load_rule_set, snapshot
 from stores.rule_words import changed_fields
@@ -144,8 +144,8 @@ def save(request: HttpRequest, proposal: Proposal, reason: str, *, move: bool) -
 
 def log(request: HttpRequest, revision: Revision) -> None:
     """Each rule's own history in the console shows the revision, too."""
-    for change in revision.changes:
-        LogEntry.objects.create(
+    LogEntry.objects.bulk_create(
+        LogEntry(
             user=request.user,
             content_type=ContentType.objects.get_for_model(KINDS[change["kind"]]),
             object_id=str(change["id"]),
@@ -153,6 +153,8 @@ def log(request: HttpRequest, revision: Revision) -> None:
             action_flag=ADDITION if change["before"] is None else CHANGE,
             change_message=f"Revision {revision}: {revision.reason}",
         )
+        for change in revision.changes
+    )
 
 
 def tell(request: HttpRequest, changed: RulesChanged) -> None:
@@ -254,7 +256,7 @@ class Trial:
     def __init__(self, drafts: Sequence[Draft], limit: int) -> None:
         self.limit = limit
         self.changes = [(draft.kind, draft.id or -at, draft.words) for at, draft in enumerate(drafts, 1)]
-        self.before = {(kind, number): words_now(kind, number) for kind, number, _words in self.changes}
+        self.before = words_now([(kind, number) for kind, number, _words in self.changes])
         now = load_rule_set()
         projects = projects_of([*self.before.values(), *(words for _kind, _number, words in self.changes)])
         self.found: DryRun = dry_run(now, now.with_changes(self.changes), limit=limit, projects=projects)
@@ -375,9 +377,13 @@ WHAT = {
 }
 
 
-def words_now(kind: str, number: int) -> dict[str, Any] | None:
-    row = KINDS[kind].objects.filter(pk=number).first() if number > 0 else None
-    return snapshot(row) if row else None
+def words_now(rules: Sequence[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any] | None]:
+    """Each rule (kind, id) in words as it stands, None where there is none; one query per kind."""
+    found: dict[tuple[str, int], dict[str, Any] | None] = dict.fromkeys(rules)
+    for kind in {kind for kind, _number in rules}:
+        rows = KINDS[kind].objects.select_related(*links_of(kind))
+        found |= {(kind, row.pk): snapshot(row) for row in rows.filter(pk__in=[n for one, n in rules if one == kind])}
+    return found
 
 
 def rule_name(kind: str, number: int, words: Mapping[str, Any]) -> str:

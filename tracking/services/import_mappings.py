@@ -1,6 +1,6 @@
 """Carrier mappings from a CSV: tried out first, then saved exactly as they were shown.
 
-entries (`stores.mappings_csv.read`) ─ preview ─> lines, their effect on real parcels, a fingerprint
+entries (`stores.mappings_csv.read`) ─ preview ─> lines, a fingerprint
                                      ─ import_mappings(fingerprint) ─> change_rules, or ChangedMeanwhile
 """
 
@@ -13,12 +13,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
 from stores.config_file.document import Entry
-from stores.mappings_csv import KIND, Line, compare, fingerprint
+from stores.mappings_csv import Line, compare, fingerprint
 from stores.models import Revision
 from stores.revisions import DraftError
-from stores.rule_set import load_rule_set
-from tracking.services.dry_run import DryRun, dry_run
-from tracking.services.rules import RulesChanged, change_rules
+from tracking.services.rules import MOST_MOVED, RulesChanged, change_rules
 
 
 class ChangedMeanwhile(Exception):  # noqa: N818 - says what happened
@@ -30,7 +28,6 @@ class Preview:
     """What an import would do. ``lines`` are all of the CSV; ``seen`` is what `import_mappings` asks for."""
 
     lines: Sequence[Line]
-    effect: DryRun
     seen: str
 
     @property
@@ -47,20 +44,24 @@ class Preview:
 
 
 def preview(entries: Sequence[Entry]) -> Preview:
-    """Compare with the mappings as they stand, and try the result on the newest parcels; writes nothing."""
+    """Compare with the mappings as they stand; writes nothing."""
     lines = compare(entries)
-    drafts = [line.draft for line in lines if line.is_change]
-    now = load_rule_set()
-    draft = now.with_changes((KIND, one.id or -number, one.words) for number, one in enumerate(drafts, 1))
-    return Preview(lines, dry_run(now, draft), fingerprint(lines))
+    return Preview(lines, fingerprint(lines))
 
 
 def import_mappings(
-    entries: Sequence[Entry], seen: str, *, actor: AbstractBaseUser | None, reason: str, move: bool = False
+    entries: Sequence[Entry],
+    seen: str,
+    *,
+    actor: AbstractBaseUser | None,
+    reason: str,
+    move: bool = False,
+    limit: int = MOST_MOVED,
 ) -> RulesChanged:
     """Save what a preview with this fingerprint showed, all of it, as one revision.
 
-    Raises ChangedMeanwhile where it would do something else by now. The caller wakes a worker after the commit.
+    ``move`` and ``limit`` as for `change_rules`. Raises ChangedMeanwhile where it would do something else by now, and
+    RemapConflict. The caller wakes a worker after the commit.
     """
     try:
         with transaction.atomic():
@@ -68,6 +69,6 @@ def import_mappings(
             if fingerprint(lines) != seen:
                 raise ChangedMeanwhile
             drafts = [line.draft for line in lines if line.is_change]
-            return change_rules(drafts, actor=actor, source=Revision.Source.CSV, reason=reason, move=move)
+            return change_rules(drafts, actor=actor, source=Revision.Source.CSV, reason=reason, move=move, limit=limit)
     except (DraftError, IntegrityError) as error:
         raise ChangedMeanwhile from error
