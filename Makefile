@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 
-.PHONY: help demo test lint bench storm shots clean
+.PHONY: help demo test lint bench storm outage neighbour shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,8 @@ help:
 	@echo "make lint    style, types, missing migrations"
 	@echo "make bench   measure ingest, drain and calls per change"
 	@echo "make storm   kill everything under load for a quarter of an hour, and judge; STORM='--webhooks 1000000' for longer"
+	@echo "make outage  take 100,000 webhooks while commercetools is down, and judge: half an hour; STORM='--webhooks 10000'"
+	@echo "make neighbour  measure what a project that is down, or hangs, costs another one"
 	@echo "make shots   screenshots of every page into var/shots"
 	@echo "make clean   remove what the targets above made; .env and db.sqlite3 stay"
 
@@ -58,6 +60,12 @@ bench: $(INSTALLED)
 storm: $(INSTALLED)
 	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py
 	@$(PY) -m tests.storm $(STORM)
+
+outage: $(INSTALLED)
+	@$(PY) -m tests.storm.outage $(STORM)
+
+neighbour: $(INSTALLED)
+	@$(PY) -m tests.storm.neighbour $(STORM)
 
 shots: $(INSTALLED)
 	@$(PY) -m tests.browser.shots

@@ -46,11 +46,13 @@ def status() -> dict[str, Any]:
 
     from tracking.enums import ReceiptState
     from tracking.models import Job, Receipt
+    from tracking.services.jobs import LIVE
 
     waiting = Job.objects.filter(want__gt=F("done"))
     return {
         "receipts": Receipt.objects.filter(state=ReceiptState.PENDING).count(),
         "jobs": waiting.filter(dead_at=None).count(),
+        "live": waiting.filter(dead_at=None, priority=LIVE).count(),
         "dead": waiting.exclude(dead_at=None).count(),
     }
 

@@ -50,7 +50,7 @@ from tracking.services.write_back import write_order
 
 logger = structlog.get_logger("trackbridge.pump")
 
-RECEIPT_BATCH = 200
+RECEIPT_BATCH = 25 if settings.IS_SQLITE else 200  # SQLite: how long the one write lock is held
 RECEIPT_MOST_ATTEMPTS = 10
 LEAST_SECONDS = 0.1  # no pump is shorter: until then, those who kicked it take it for granted that it looks once more
 LINGER_SECONDS = 5.0  # work that falls due this soon is waited for rather than left to the next kick
