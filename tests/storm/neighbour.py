@@ -48,7 +48,7 @@ class Kind:
     rate: float
 
 
-KINDS = (Kind("all at once", 300, 100_000), Kind("steady, 10 a second each", 600, 20))
+KINDS = (Kind("all at once", 200, 100_000), Kind("steady, 10 a second each", 300, 20))
 
 
 class NotWrittenError(Exception):

@@ -24,6 +24,7 @@ from tracking.models import Job
 from tracking.services.budget import Opening
 
 LIVE, BACKFILL = 0, 10
+PASSED_OVER = timedelta(seconds=10)  # due for so long: there is a backlog
 DEBOUNCED = {JobKind.COLLECT, JobKind.WRITE_BACK}
 
 
@@ -51,7 +52,9 @@ ON CONFLICT (kind, subject) DO UPDATE SET
     attempts = CASE WHEN tracking_job.dead_at IS NULL THEN tracking_job.attempts ELSE 0 END,
     due_since = CASE WHEN tracking_job.want = tracking_job.done THEN excluded.due_since ELSE tracking_job.due_since END,
     next_attempt_at = CASE WHEN tracking_job.want = tracking_job.done OR tracking_job.dead_at IS NOT NULL
-        THEN excluded.next_attempt_at ELSE tracking_job.next_attempt_at END,
+        THEN excluded.next_attempt_at
+        WHEN excluded.priority = {live} AND tracking_job.next_attempt_at < %s THEN excluded.due_since
+        ELSE tracking_job.next_attempt_at END,
     dead_at = NULL
 """
 
@@ -60,7 +63,8 @@ def want(wishes: Iterable[Wish]) -> None:
     """Add one to ``want`` of each job, making it where there is none. Part of the caller's transaction.
 
     An idle or dead job becomes due (after the debounce, for kinds that gather bursts); one that waits keeps its time,
-    so that a stream of wishes cannot starve it; one that is leased runs once more afterwards.
+    so that a stream of wishes cannot starve it; one that is leased runs once more afterwards. One that has been due for
+    a while is part of a backlog: with fresh live news it goes to the fresh end of that.
     """
     unique = {(wish.kind, wish.subject): wish for wish in wishes}
     if not unique:
@@ -75,7 +79,7 @@ def want(wishes: Iterable[Wish]) -> None:
         values += [1, 0, 0, adapt(due), adapt(now), "", "", adapt(now)]
     rows = ", ".join(["(" + ", ".join(["%s"] * 13) + ")"] * len(unique))
     with connection.cursor() as cursor:
-        cursor.execute(UPSERT.format(rows=rows), values)
+        cursor.execute(UPSERT.format(rows=rows, live=LIVE), [*values, adapt(now - PASSED_OVER)])
 
 
 def debounce_of(kind: str) -> timedelta:

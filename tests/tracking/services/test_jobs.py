@@ -88,6 +88,18 @@ class TestWishes:
             jobs.want([wish(JobKind.WRITE_BACK)])
         assert is_due()
 
+    @pytest.mark.parametrize(("priority", "is_fresh"), [(LIVE, True), (BACKFILL, False)])
+    def test_in_a_backlog_fresh_news_goes_to_the_fresh_end(self, clock: Clock, priority: int, is_fresh: bool) -> None:
+        jobs.want([wish(JobKind.WRITE_BACK)])
+        due_at = clock.after(1)
+        clock.forward(11)
+        jobs.want([wish(JobKind.WRITE_BACK)])
+        assert only().next_attempt_at == due_at, "ten seconds are no backlog"
+        clock.forward(1)
+        jobs.want([wish(JobKind.WRITE_BACK, priority=priority)])
+        assert only().next_attempt_at == (clock.moment if is_fresh else due_at)
+        assert is_due()
+
     def test_a_wish_does_not_shorten_a_back_off(self, clock: Clock) -> None:
         jobs.want([wish()])
         jobs.back_off(claimed(), code="503", message="", at_least=60)
