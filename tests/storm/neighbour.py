@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -169,6 +170,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clusters", type=int, default=2)
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # and everything that was started ends
     logs = Path(tempfile.mkdtemp(prefix="neighbour"))
     print(f"logs: {logs}")
     try:

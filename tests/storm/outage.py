@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -322,6 +323,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--clusters", type=int, default=2)
     parser.add_argument("--sqlite", action="store_true", help="on SQLite, with one cluster")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # and everything that was started ends
     clusters = 1 if options.sqlite else options.clusters
     plan = Plan(options.seed, options.webhooks, options.rate, clusters, options.sqlite)
     logs = Path(tempfile.mkdtemp(prefix="outage"))
