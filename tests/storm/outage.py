@@ -301,9 +301,14 @@ def judge_writes(writes: list[dict[str, Any]], probes: list[Probe], report: Repo
 
 
 def judge_probes(writes: list[dict[str, Any]], probes: list[Probe], report: Report) -> None:
-    """How long fresh events took to their write, among the backlog and without one."""
+    """How long fresh events took to their write, among the backlog and without one.
+
+    Counted from when their project was noticed to be up: until then its pause, of a minute at most, holds all of it.
+    """
     written = {one["subject"]: datetime.fromisoformat(one["at"]) for one in reversed(writes)}
-    waits = [(written[one.order.id] - one.sent_at).total_seconds() for one in probes if one.sent_at]
+    up = {one["project"]: datetime.fromisoformat(one["at"]) for one in reversed(writes)}
+    sent = [(max(one.sent_at, up[one.order.project]), one.order.id) for one in probes if one.sent_at]
+    waits = [(written[order] - since).total_seconds() for since, order in sent]
     busy = report.counts["fresh events while it drained"]
     for name, some in (("while it drained", waits[:busy]), ("in the quiet after", waits[busy:])):
         report.say(f"fresh event to write, {name}", shares(sorted(some)))
