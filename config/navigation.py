@@ -57,6 +57,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Problems"), "tracking", "problem", "report") | OPEN_PROBLEMS,
             page(_("Unrouted parcels"), "unrouted", "wrong_location", "tracking.view_problem"),
             page(_("Stories"), "story", "timeline", "tracking.view_order"),
+            entry(_("What staff did"), "tracking", "staffaction", "supervisor_account"),
         ],
     },
     {
@@ -82,6 +83,7 @@ SIDEBAR: list[dict[str, Any]] = [
             page(_("Carrier workbench"), "carriers", "conveyor_belt", "stores.view_carriermapping"),
             entry(_("Versions of rules"), "stores", "revision", "history_edu"),
             page(_("Check rules"), "rules-check", "rule", "stores.view_route"),
+            entry(_("Remaps"), "tracking", "remap", "move_down"),
             entry(_("Couriers"), "stores", "courier", "directions_car"),
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),

@@ -28,7 +28,17 @@ from stores.models import (
     Store,
 )
 from stores.rule_set import snapshot
-from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
+from tracking.enums import (
+    JobKind,
+    ParcelStatus,
+    ProblemKind,
+    ReceiptState,
+    RemapItemState,
+    RemapState,
+    RunKind,
+    Source,
+    StaffActionKind,
+)
 from tracking.models import (
     Attempt,
     Checkpoint,
@@ -38,7 +48,9 @@ from tracking.models import (
     Parcel,
     Problem,
     Receipt,
+    Remap,
     Run,
+    StaffAction,
     Tracking,
     Write,
 )
@@ -330,3 +342,36 @@ def make_problem(**facts: Any) -> Problem:
         "seen_at": timezone.now(),
     }
     return Problem.objects.create(**defaults | facts)
+
+
+def make_remap(*parcels: Parcel, **facts: Any) -> Remap:
+    """A remap to UPS that is done; its parcels were moved."""
+    now = timezone.now()
+    state = facts.get("state", RemapState.DONE)
+    defaults = {
+        "state": state,
+        "target": {"courier": "ups"},
+        "reason": "The carrier text was wrong.",
+        "actor_name": "anna",
+        "correlation_id": new_correlation_id(),
+        "finished_at": now if state == RemapState.DONE else None,
+        "undo_until": now + timedelta(hours=24),
+    }
+    remap = Remap.objects.create(**defaults | facts)
+    for parcel in parcels or [make_parcel()]:
+        remap.items.create(
+            parcel=parcel, state=RemapItemState.MOVED, outcome="main/dhl-germany → main/ups", done_at=now
+        )
+    return remap
+
+
+def make_staff_action(**facts: Any) -> StaffAction:
+    """Somebody had an order read again."""
+    order = facts.pop("order", None) or make_order()
+    defaults = {
+        "kind": StaffActionKind.SYNC,
+        "actor_name": "anna",
+        "summary": f"Read again from commercetools: {order}",
+        "correlation_id": order.correlation_id,
+    }
+    return StaffAction.objects.create(order=order, **defaults | facts)

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -24,9 +25,10 @@ from tracking.admin.base import Table
 from tracking.admin.codes import code_link
 from tracking.admin.display import BAD, DOUBTFUL, MOVING, NOTHING, age, badge, code, link, two_lines
 from tracking.admin.outbox import attach_subjects
-from tracking.enums import JobKind
+from tracking.enums import JobKind, StaffActionKind
 from tracking.models import Job
 from tracking.services.dead_letters import MOST_SHOWN, Cause, Group, Preview, Selection, groups, preview, requeue
+from tracking.services.staff import note_each
 
 MAY_REQUEUE = "tracking.requeue_job"
 MOST_REASON = 500
@@ -113,7 +115,10 @@ def address_of(**selection: Any) -> str:
 
 def done(request: HttpRequest, selection: Selection, reason: str) -> HttpResponse:
     """Requeue, wake a worker, note who did it and why, and lead back to what is left."""
-    number = requeue(selection, actor=request.user.get_username(), reason=reason)
+    with transaction.atomic():
+        dead = list(selection.rows().select_for_update())
+        number = requeue(selection, actor=request.user.get_username(), reason=reason)
+        note_each(StaffActionKind.REQUEUE, dead, actor=request.user, summary="Requeued", reason=reason)
     if number:
         tasks.kick()
         what = f"{number} × {name_of(selection)}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -23,9 +24,10 @@ from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
 from tracking.admin.search import story_codes, trimmed
-from tracking.enums import ReceiptState, Source
+from tracking.enums import ReceiptState, Source, StaffActionKind
 from tracking.models import Order, Receipt, Refusal, Tracking
 from tracking.services.receive import replay
+from tracking.services.staff import note_each
 
 MOST_CHARACTERS = 200_000
 
@@ -70,7 +72,10 @@ class ReceiptAdmin(HistoryAdmin):
     @admin.action(description=gettext_lazy("Take in again"), permissions=["act"])
     def take_in_again(self, request: HttpRequest, queryset: QuerySet[Receipt]) -> HttpResponse | None:
         """Make them pending again. Taking in twice changes nothing, so this is always safe."""
-        count = replay(list(queryset.values_list("pk", flat=True)))
+        with transaction.atomic():
+            ended = list(queryset.exclude(state=ReceiptState.PENDING).select_for_update())
+            count = replay([receipt.pk for receipt in ended])
+            note_each(StaffActionKind.REPLAY, ended, actor=request.user, summary="Taken in again")
         tasks.kick()
         words, level = report(
             count,

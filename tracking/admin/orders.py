@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -34,12 +35,14 @@ from tracking.admin.display import (
     when,
 )
 from tracking.admin.filters import NumberFilter, ParcelStatusFilter, RemovedFilter, TroubleFilter
+from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import orders_by, parcels_by
-from tracking.enums import JobKind, ParcelStatus
+from tracking.enums import JobKind, ParcelStatus, StaffActionKind
 from tracking.models import Attempt, Order, Parcel, Problem
 from tracking.payloads.to_commercetools import roll_up
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
+from tracking.services.staff import note_each
 from tracking.services.why import why as explain
 
 
@@ -126,10 +129,12 @@ class OrderAdmin(HistoryAdmin):
     def read_again(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
         """Wish for one read of each order; what has changed there is then taken in as usual."""
         orders = list(queryset.filter(deleted_at=None).select_related("project"))
-        jobs.want(
-            jobs.Wish(JobKind.COLLECT, str(order.pk), upstream_key(order.project), order.correlation_id)
-            for order in orders
-        )
+        with transaction.atomic():
+            jobs.want(
+                jobs.Wish(JobKind.COLLECT, str(order.pk), upstream_key(order.project), order.correlation_id)
+                for order in orders
+            )
+            note_each(StaffActionKind.SYNC, orders, actor=request.user, summary="Read again from commercetools")
         tasks.kick()
         words, level = report(
             len(orders),
@@ -212,6 +217,18 @@ class ParcelAdmin(HistoryAdmin):
     ordering = ["-pk"]
     search_fields = ["tracking_number"]
     search_help_text = gettext_lazy("Tracking or order number, e-mail, id or code")
+    actions = ["remap"]
+
+    def has_remap_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_REMAP)
+
+    @admin.action(description=gettext_lazy("Remap"), permissions=["remap"])
+    def remap(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        """Choose where these parcels go; nothing is changed yet."""
+        return choose_page(request, sorted(queryset.values_list("pk", flat=True)))
+
+    def fits(self, action: str, parcel: Parcel) -> bool:
+        return action != "remap" or parcel.removed_at is None
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(pk__in=parcels_by(search_term).values("pk")) if search_term else queryset, False

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -39,9 +40,10 @@ from tracking.admin.display import (
 from tracking.admin.filters import JobStateFilter, OutcomeFilter
 from tracking.admin.registry import findings_blocks
 from tracking.admin.search import story_codes
-from tracking.enums import JobKind, RunKind
+from tracking.enums import JobKind, RunKind, StaffActionKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
 from tracking.services.jobs import requeue
+from tracking.services.staff import note_each
 
 SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.COLLECT: Order,
@@ -122,7 +124,10 @@ class JobAdmin(HistoryAdmin):
     @admin.action(description=gettext_lazy("Make due again"), permissions=["act"])
     def make_due_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         """Give dead letters a fresh start; jobs that are alive are left alone."""
-        count = requeue(queryset)
+        with transaction.atomic():
+            dead = list(queryset.filter(dead_at__isnull=False).select_for_update(of=("self",)))
+            count = requeue(Job.objects.filter(pk__in=[job.pk for job in dead]))
+            note_each(StaffActionKind.REQUEUE, dead, actor=request.user, summary="Requeued")
         tasks.kick()
         words, level = report(
             count,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,8 +19,12 @@ from tracking.admin.carriers import map_address, map_link
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_lines, when
 from tracking.admin.filters import ProblemStateFilter
+from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import story_codes
 from tracking.models import Attempt, Order, Problem
+from tracking.services.remap import parcels_alike
+
+MOST_PROBLEMS = 20  # each brings its parcels along with those alike
 
 
 @admin.register(Problem)
@@ -33,6 +37,22 @@ class ProblemAdmin(HistoryAdmin):
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
+    actions = ["remap_alike"]
+
+    def has_remap_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_REMAP)
+
+    @admin.action(description=gettext_lazy("Remap all parcels alike"), permissions=["remap"])
+    def remap_alike(self, request: HttpRequest, queryset: QuerySet[Problem]) -> HttpResponse | None:
+        """Choose where the parcels go that have the same problem, carrier text and store; nothing is changed yet."""
+        alike = {parcel for problem in queryset[:MOST_PROBLEMS] for parcel in parcels_alike(problem)}
+        if alike:
+            return choose_page(request, sorted(alike))
+        self.message_user(request, _("These problems are about no parcel."), messages.WARNING)
+        return None
+
+    def fits(self, action: str, problem: Problem) -> bool:
+        return action != "remap_alike" or bool(problem.closed_at is None and (problem.parcel or problem.tracking))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(correlation_id__in=story_codes(search_term)) if search_term else queryset, False

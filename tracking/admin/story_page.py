@@ -29,10 +29,11 @@ from config.correlation import normalise
 from tracking.admin.codes import story_address
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, WAITING, badge, link, outcome_badge, receipt_badge
 from tracking.admin.outbox import indented
-from tracking.enums import JobKind, ProblemKind, Source
+from tracking.enums import JobKind, ProblemKind, Source, StaffActionKind
 from tracking.services.story import ending
 from tracking.services.story_of import (
     MOST_ROWS,
+    Acted,
     Called,
     Decided,
     Entry,
@@ -52,6 +53,7 @@ KINDS: dict[str, tuple[str, Promise, Promise]] = {
     "attempt": ("sync_alt", gettext_lazy("Call"), gettext_lazy("Calls")),
     "write": ("edit_note", gettext_lazy("Write"), gettext_lazy("Writes")),
     "problem": ("report", gettext_lazy("Problem"), gettext_lazy("Problems")),
+    "staff": ("person", gettext_lazy("By hand"), gettext_lazy("By hand")),
 }
 JOB_STATES: dict[str, tuple[Promise, str]] = {
     "waiting": (gettext_lazy("wished for, waits now"), MOVING),
@@ -202,6 +204,13 @@ def trouble(entry: Trouble) -> Line:
     return Line(badge(*tone), words, entry.next_step)
 
 
+def by_hand(entry: Acted) -> Line:
+    words = format_html("<b>{}</b> · {}", entry.actor or _("somebody"), entry.words)
+    about = _("parcel %(parcel)s") % {"parcel": entry.parcel} if entry.parcel else ""
+    note = " · ".join(part for part in (entry.reason, about, entry.outcome) if part)
+    return Line(badge(StaffActionKind(entry.action).label, MOVING), words, note)
+
+
 LINES: dict[str, Callable[[Any], Line]] = {
     "receipt": came_in,
     "decision": decision,
@@ -209,6 +218,7 @@ LINES: dict[str, Callable[[Any], Line]] = {
     "attempt": call,
     "write": write,
     "problem": trouble,
+    "staff": by_hand,
 }
 
 

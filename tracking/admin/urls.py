@@ -7,6 +7,7 @@ from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.registry import import_page
+from tracking.admin.remap_pages import remap_page
 from tracking.admin.revisions import check_page
 from tracking.admin.rule_preview import preview_page
 from tracking.admin.rules import move_page
@@ -21,6 +22,7 @@ urlpatterns = [
     path("courier-codes/rule/", admin.site.admin_view(status_rule_page), name="status-rule"),
     path("carriers/", admin.site.admin_view(carriers_page), name="carriers"),
     path("carriers/map/", admin.site.admin_view(carriers_map_page), name="carriers-map"),
+    path("remap/", admin.site.admin_view(remap_page), name="remap"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
     path("rules/preview/", admin.site.admin_view(preview_page), name="rules-preview"),
     path("rules/check/", admin.site.admin_view(check_page), name="rules-check"),

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
+from tracking.enums import JobKind, ProblemKind, ReceiptState, Source, StaffActionKind
 from tracking.services.story_of import Entry, Story
 
 
@@ -111,6 +111,17 @@ class ProblemEntrySerializer(EntrySerializer):
     next_step = serializers.CharField(allow_blank=True)
 
 
+class StaffEntrySerializer(EntrySerializer):
+    """Somebody of the staff did something by hand."""
+
+    action = serializers.CharField(help_text=f"One of: {', '.join(StaffActionKind.values)}.")
+    actor = serializers.CharField(allow_blank=True, help_text="Who: the name in the console.")
+    words = serializers.CharField(help_text="What was done, in one sentence.")
+    reason = serializers.CharField(allow_blank=True)
+    parcel = serializers.CharField(allow_blank=True, help_text="End of its number, where it is about one.")
+    outcome = serializers.CharField(allow_blank=True, help_text="What a remap came to for the parcel.")
+
+
 ENTRIES: dict[str, type[EntrySerializer]] = {
     "receipt": ReceiptEntrySerializer,
     "decision": DecisionEntrySerializer,
@@ -118,6 +129,7 @@ ENTRIES: dict[str, type[EntrySerializer]] = {
     "attempt": AttemptEntrySerializer,
     "write": WriteEntrySerializer,
     "problem": ProblemEntrySerializer,
+    "staff": StaffEntrySerializer,
 }
 
 

@@ -19,13 +19,13 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from config.correlation import new_correlation_id
 from stores.models import Revision, Route
 from tracking.enums import JobKind, RemapItemState, RemapState, StaffActionKind
-from tracking.models import Order, Parcel, Remap, RemapItem, StaffAction, Tracking
+from tracking.models import Order, Parcel, Problem, Remap, RemapItem, StaffAction, Tracking
 from tracking.services import jobs
 from tracking.services.apply_update import check, want_write_back
 from tracking.services.connections import upstream_key
@@ -53,6 +53,7 @@ __all__ = [
     "PlannedMove",
     "RemapConflict",
     "RemapRefused",
+    "parcels_alike",
     "plan_remap",
     "progress_of",
     "resume_remap",
@@ -195,6 +196,24 @@ def in_words(target: Target) -> str:
     if "route" in shown:
         shown["route"] = f"#{shown['route']}"
     return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
+
+
+def parcels_alike(problem: Problem) -> list[int]:
+    """Parcels that have the same open problem as this one's, with the same carrier text, in the same store."""
+    mine = Parcel.objects.filter(removed_at=None)
+    first = mine.filter(has_problem(pk=problem.pk)).select_related("order").order_by("pk").first()
+    if first is None:
+        return []
+    same = mine.filter(order__project=first.order.project_id, order__store=first.order.store_id, carrier=first.carrier)
+    alike = same.filter(has_problem(kind=problem.kind, closed_at=None))
+    return sorted({first.pk, *alike.values_list("pk", flat=True)})
+
+
+def has_problem(**facts: Any) -> Q:
+    """The problem is about the parcel itself, or about the tracking that it shows."""
+    found = Problem.objects.filter(**facts)
+    by_parcel, by_tracking = found.filter(parcel__isnull=False), found.filter(tracking__isnull=False)
+    return Q(pk__in=by_parcel.values("parcel")) | Q(tracking__in=by_tracking.values("tracking"))
 
 
 def stop_remap(remap: Remap) -> bool:

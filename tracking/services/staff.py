@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
 from stores.models import Revision
 from tracking.enums import StaffActionKind
-from tracking.models import Order, Parcel, Remap, StaffAction
+from tracking.models import Job, Order, Parcel, Receipt, Remap, StaffAction
 from tracking.services.story import tell
 
 
@@ -47,3 +48,28 @@ def note_action(
     )
     tell("staff action", kind=kind.value, summary=action.summary, correlation_id=action.correlation_id)
     return action
+
+
+def note_each(
+    kind: StaffActionKind,
+    rows: Iterable[Order | Job | Receipt],
+    *,
+    actor: AbstractBaseUser | None,
+    summary: str,
+    reason: str = "",
+) -> None:
+    """Keep that somebody did the same to each of these rows, for the story of each; in the caller's transaction."""
+    name = actor.get_username() if actor else ""
+    kept = StaffAction.objects.bulk_create(
+        StaffAction(
+            kind=kind,
+            actor=actor,
+            actor_name=name,
+            summary=f"{summary}: {row}"[:500],
+            reason=reason[:500],
+            order=row if isinstance(row, Order) else None,
+            correlation_id=row.correlation_id,
+        )
+        for row in rows
+    )
+    tell("staff actions", kind=kind.value, number_of_rows=len(kept), actor=name)

@@ -1,7 +1,7 @@
 """Everything that happened under one correlation code, in order of time: what the console and the API show.
 
     code, as stored on a row or as answered to a sender (request id)
-      └─> codes of the stories it means ─> receipts, decisions, jobs, attempts, writes, problems ─> one list by time
+      └─> codes of the stories it means ─> receipts, decisions, jobs, calls, writes, problems, staff ─> by time
 
 A parcel may show a tracking that another order opened first (one box, two orders): what came in about that tracking
 belongs to both stories, and each names the other's code.
@@ -11,6 +11,7 @@ Nothing in it tells who the shopper is: numbers by their end, carriers' words hi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,18 @@ from django.db.models import Q, QuerySet
 from config.correlation import normalise
 from config.redaction import PERSONAL, redact_text
 from tracking.enums import JobKind
-from tracking.models import Attempt, Job, Order, Parcel, Problem, Receipt, Tracking, Write
+from tracking.models import (
+    Attempt,
+    Job,
+    Order,
+    Parcel,
+    Problem,
+    Receipt,
+    RemapItem,
+    StaffAction,
+    Tracking,
+    Write,
+)
 from tracking.services.story import ending
 
 MOST_ROWS = 500  # of each kind, the newest
@@ -153,7 +165,22 @@ class Trouble(Entry):
     next_step: str
 
 
-KINDS: dict[str, type[Entry]] = {one.kind: one for one in (Received, Decided, Wished, Called, Written, Trouble)}
+@dataclass(frozen=True, kw_only=True)
+class Acted(Entry):
+    """Somebody of the staff did something by hand; ``outcome`` is what a remap came to for a parcel of this story."""
+
+    kind = "staff"
+    model = StaffAction
+    action: str
+    actor: str
+    words: str
+    reason: str
+    parcel: str
+    outcome: str
+
+
+EVERY_ENTRY = (Received, Decided, Wished, Called, Written, Trouble, Acted)
+KINDS: dict[str, type[Entry]] = {one.kind: one for one in EVERY_ENTRY}
 
 
 @dataclass(frozen=True)
@@ -192,7 +219,7 @@ class Scope:
 def story_of(text: str) -> Story | None:
     """The story behind a code as typed, heard or copied from an answer's X-Correlation-ID; None where there is none.
 
-    Nine queries at most, whatever it holds.
+    Eleven queries at most, whatever it holds.
     """
     code = normalise(text).replace("\x00", "")[:16]
     if not code:
@@ -210,6 +237,7 @@ def story_of(text: str) -> Story | None:
         *called(scope, jobs),
         *written(scope),
         *(entry for problem in problems_of(scope) for entry in trouble(problem)),
+        *acted(scope),
     ]
     if not entries and not scope.orders and not scope.trackings:
         return None
@@ -384,4 +412,32 @@ def trouble(problem: Problem) -> list[Trouble]:
     if problem.closed_at:
         reason = redact_text(problem.closed_reason)
         entries.append(Trouble(at=problem.closed_at, step="closed", words=reason, next_step="", **facts))
+    return entries
+
+
+def acted(scope: Scope) -> list[Acted]:
+    """What staff did to the story's orders, and the remaps of its parcels, also those of many at once."""
+    numbers = {parcel.pk: ending(str(parcel)) for parcel in scope.parcels}
+    moves = scope.newest(RemapItem.objects.filter(parcel__in=list(numbers)).order_by("-pk"))
+    by_remap: dict[int, list[RemapItem]] = defaultdict(list)
+    for item in moves:
+        by_remap[item.remap_id].append(item)
+    about = Q(correlation_id__in=scope.codes) | Q(order__in=[order.pk for order in scope.orders])
+    rows = StaffAction.objects.filter(either(about, "remap__in", by_remap)).order_by("-pk")
+    entries = []
+    for action in scope.newest(rows):
+        items = by_remap.get(action.remap_id, [])
+        parcels = [numbers[item.parcel_id] for item in items]
+        entries.append(
+            Acted(
+                at=action.made_at,
+                row=action.pk,
+                action=action.kind,
+                actor=redact_text(action.actor_name),
+                words=redact_text(action.summary),
+                reason=redact_text(action.reason),
+                parcel=", ".join(parcels) or numbers.get(action.parcel_id, ""),
+                outcome="; ".join(dict.fromkeys(item.outcome for item in items if item.outcome)),
+            )
+        )
     return entries

@@ -21,7 +21,7 @@ from tests.tracking.admin.conftest import client_of
 from tracking import tasks
 from tracking.admin import dead_letters as pages
 from tracking.enums import JobKind
-from tracking.models import Job
+from tracking.models import Job, StaffAction
 from tracking.services.dead_letters import Cause, Selection, groups, preview
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -227,6 +227,8 @@ def test_reason_is_kept_and_logged_with_who_gave_it(
     assert "Type extended" in line
     assert "anna.muster" not in line
     assert LogEntry.objects.get().change_message.startswith("Requeued: Type extended")
+    kept = StaffAction.objects.filter(kind="requeue", actor_name="viewer", reason__startswith="Type extended")
+    assert kept.count() == 4
 
 
 def test_button_on_the_jobs_page_asks_for_the_same_permission(piled: None, viewer: User) -> None:

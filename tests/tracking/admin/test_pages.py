@@ -38,7 +38,9 @@ from tracking.models import (
     Problem,
     Receipt,
     Refusal,
+    Remap,
     Run,
+    StaffAction,
     Tracking,
     Write,
 )
@@ -99,6 +101,8 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Heartbeat: lambda: Heartbeat.objects.create(name=f"pump-{next(serial)}", at=timezone.now()),
     Run: make.make_run,
     Write: make.make_write,
+    Remap: make.make_remap,
+    StaffAction: make.make_staff_action,
     Problem: lambda: Problem.objects.get(order=order_with_story()),
     User: lambda: User.objects.create_user(f"person-{next(serial)}", is_staff=True),
     Group: lambda: Group.objects.create(name=f"role-{next(serial)}"),

@@ -31,7 +31,9 @@ from tracking.models import (
     Problem,
     Receipt,
     Refusal,
+    Remap,
     Run,
+    StaffAction,
     Tracking,
     Write,
 )
@@ -39,7 +41,7 @@ from tracking.models import (
 pytestmark = pytest.mark.django_db
 HISTORY = [
     Attempt, Channel, Checkpoint, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Revision, Run,
-    Tracking, Write,
+    Remap, StaffAction, Tracking, Write,
 ]  # fmt: skip
 
 
@@ -98,6 +100,11 @@ PRESSED: list[tuple[type[Model], str, Callable[[], Model]]] = [
     (Route, "remove_rules", make.make_route),
     (CarrierMapping, "remove_rules", make.make_carrier_mapping),
     (Revision, "roll_back", make.make_revision),
+    (Parcel, "remap", make.make_parcel),
+    (Problem, "remap_alike", make.make_problem),
+    (Remap, "stop", lambda: make.make_remap(state="running")),
+    (Remap, "go_on", lambda: make.make_remap(state="stopped")),
+    (Remap, "undo", make.make_remap),
 ]
 
 
@@ -155,6 +162,8 @@ def test_dead_letter_is_made_due_again_by_whoever_may_requeue_jobs(viewer: User)
     assert OrmQ.objects.count() == 1
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.change_message) == (viewer, str(job.pk), "1 dead letter is due again.")
+    action = StaffAction.objects.get()
+    assert (action.kind, action.actor, action.correlation_id) == ("requeue", viewer, job.correlation_id)
 
 
 def test_living_job_is_left_alone(admin_client: Client) -> None:
@@ -170,6 +179,8 @@ def test_receipt_is_taken_in_again_and_a_worker_is_woken(admin_client: Client) -
     receipt.refresh_from_db()
     assert (receipt.state, receipt.processed_at) == (ReceiptState.PENDING, None)
     assert OrmQ.objects.count() == 1
+    action = StaffAction.objects.get()
+    assert (action.kind, action.actor_name, action.correlation_id) == ("replay", "engineer", receipt.correlation_id)
 
 
 def test_order_is_wished_for_once_however_often_the_button_is_pressed(admin_client: Client) -> None:
@@ -180,6 +191,7 @@ def test_order_is_wished_for_once_however_often_the_button_is_pressed(admin_clie
     assert (job.subject, job.upstream, job.correlation_id) == (
         str(order.pk), f"commercetools:{order.project.key}", order.correlation_id,
     )  # fmt: skip
+    assert list(StaffAction.objects.values_list("kind", "order", "actor_name")) == [("sync", order.pk, "engineer")] * 2
 
 
 def test_deleted_order_is_not_read(admin_client: Client) -> None:
