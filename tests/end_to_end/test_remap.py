@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from stores.models import Courier, RateBudget, Route
-from tests.end_to_end.test_budgets import ENDPOINT, LATE
+from tests.end_to_end.test_budgets import ENDPOINT
 from tests.end_to_end.world import World, parcel
 from tests.factories import make_order, make_parcel, make_project, make_route, make_tracking
 from tracking.clients.aftership import RATES
@@ -211,5 +211,5 @@ def opened_within_the_rate(world: World) -> None:
     calls = [one for one in world.sandbox.journal("aftership", since) if one["endpoint"] == ENDPOINT]
     seconds = Counter(one["at"][:19] for one in calls)
     assert len([one for one in calls if one["status"] == 201]) == 50
-    assert max(seconds.values()) <= RATES[ENDPOINT] + LATE, sorted(seconds.items())
+    assert max(seconds.values()) <= RATES[ENDPOINT], sorted(seconds.items())
     assert not [one for one in calls if one["status"] == 429]

@@ -264,8 +264,9 @@ def retire_unused(tracking_ids: Iterable[str], reason: str) -> None:
     """Retire those trackings that no parcel shows any more, in the caller's transaction. Their history stays."""
     live = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None).order_by("pk")
     locked = list(live.select_for_update())  # before looking who shows them: an order may just be taking one up
-    in_use = Parcel.objects.filter(removed_at=None, tracking__isnull=False).values("tracking")
-    unused = Tracking.objects.filter(pk__in=[tracking.pk for tracking in locked]).exclude(pk__in=in_use)
+    ids = [tracking.pk for tracking in locked]
+    in_use = set(Parcel.objects.filter(removed_at=None, tracking__in=ids).values_list("tracking", flat=True))
+    unused = Tracking.objects.filter(pk__in=set(ids) - in_use).order_by("pk")
     for tracking in unused.select_related("account"):
         retire(tracking, reason)
 
