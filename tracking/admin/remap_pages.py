@@ -149,7 +149,7 @@ def preview_page(
         title=_("Preview of a remap"),
         ids=",".join(map(str, ids)),
         number=len(going),
-        target=target_words(target),
+        target=target_words(target, route_of(target)),
         fields=fields_of(target),
         seen=",".join(f"{move.parcel.pk}:{move.fingerprint}" for move in moves),
         effects=effects(going),
@@ -195,11 +195,10 @@ def fields_of(target: dict[str, Any]) -> list[tuple[str, Any]]:
     return fields + ([("detect", "1")] if target.get("courier") == "" else [])
 
 
-def target_words(target: dict[str, Any]) -> str:
-    """The target as a sentence's end."""
+def target_words(target: dict[str, Any], route: Route | None = None) -> str:
+    """The target as a sentence's end; ``route`` is the row that it names, where it is at hand. No query."""
     if not target:
         return _("what the rules say now")
-    route = Route.objects.select_related("project", "store").filter(pk=target.get("route")).first()
     parts = {
         "route": _("route %(name)s") % {"name": route.title if route else f"#{target.get('route')}"},
         "account": _("account %(key)s") % {"key": target.get("account")},
@@ -209,6 +208,11 @@ def target_words(target: dict[str, Any]) -> str:
         "number": _("number %(number)s") % {"number": target.get("number")},
     }
     return ", ".join(words for name, words in parts.items() if name in target)
+
+
+def route_of(target: dict[str, Any]) -> Route | None:
+    """The route that a target names, if it is there still."""
+    return Route.objects.select_related("project", "store").filter(pk=target.get("route")).first()
 
 
 def effects(moves: Sequence[PlannedMove]) -> Facts:

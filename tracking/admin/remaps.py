@@ -18,7 +18,7 @@ from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page, Table, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, NOTHING, WAITING, age, badge, link, two_lines, when
-from tracking.admin.remap_pages import MAY_REMAP, remap_badge, target_words
+from tracking.admin.remap_pages import MAY_REMAP, remap_badge, route_of, target_words
 from tracking.admin.search import story_codes
 from tracking.enums import RemapItemState, RemapState
 from tracking.models import Remap, RemapItem, StaffAction
@@ -63,7 +63,7 @@ class RemapAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("to"))
     def shown_target(self, remap: Remap) -> str:
-        return target_words({name: value for name, value in remap.target.items() if name != "route"} or remap.target)
+        return target_words(remap.target)
 
     @admin.display(description=gettext_lazy("by"))
     def who(self, remap: Remap) -> str:
@@ -135,7 +135,7 @@ class RemapAdmin(HistoryAdmin):
         return Page(
             headline=format_html("{} {}", remap_badge(remap), progress_words(remap, counts)),
             facts=[
-                (_("To"), target_words(remap.target)),
+                (_("To"), target_words(remap.target, route_of(remap.target))),
                 (_("Reason"), remap.reason),
                 (_("By"), remap.actor_name or NOTHING),
                 (_("Progress"), progress_bar(remap, counts)),
