@@ -30,7 +30,7 @@ from tracking.services.story_of import (
 )
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 9
+MOST_QUERIES = 11
 
 
 def told(text: str = CODE) -> Story:
