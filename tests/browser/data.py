@@ -10,13 +10,16 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Project, RateBudget, StatusRule, Store
+from stores.models import AfterShipAccount, Project, RateBudget, Revision, StatusRule, Store
+from stores.revisions import Draft
+from stores.rule_set import snapshot
 from tests import factories as make
 from tests.tracking.stories import tell_story
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
 from tracking.models import Heartbeat, Order, Refusal, SeenCode, Tracking
 from tracking.services.carrier_case import case_of
 from tracking.services.number_forms import form_of
+from tracking.services.rules import change_rules
 
 COURIERS = {
     "dhl-germany": ("DHL Paket", "00340434{:012d}"),
@@ -80,7 +83,13 @@ def connect() -> World:
         store.save()
     brand = make.make_brand(key="acme", name="Acme")
     make.make_route(project, main, store=stores[0], brand=brand, notify="platform", position=10)
-    make.make_route(project, main, brand=brand, position=100)
+    everything = make.make_route(project, main, brand=brand, position=100)
+    make.make_route(project, outlet, name="Alps", countries=["AT", "CH"], carriers=["DHL Paket"], position=110)
+    make.make_route(project, main, direction="returns", do_not_track=True, name="Returns", position=20)
+    words = snapshot(everything) | {"name": "Everything else", "promise_days": 4}
+    change_rules(
+        [Draft("route", everything.pk, words)], actor=None, source=Revision.Source.CONSOLE, reason="Slower in winter"
+    )
     for slug, (carrier, _number) in COURIERS.items():
         make.make_carrier_mapping(make.make_courier(slug), carrier=carrier)
     make.make_courier("austrian-post", required_fields=["tracking_postal_code"])

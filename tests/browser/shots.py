@@ -112,11 +112,13 @@ def more_pages() -> dict[str, str]:
     """Pages beside the lists and their newest rows: forms, and the states of a list."""
     from django.urls import reverse
 
+    from stores.models import CarrierMapping, Route
     from tests.tracking.stories import CODE
     from tracking.models import Order, Problem
 
     order = Order.objects.order_by("pk")[3]
     mismatch = Problem.objects.get(kind="carrier_mismatch")
+    mapping = CarrierMapping.objects.order_by("pk")[0]
     return {
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
         "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
@@ -130,6 +132,8 @@ def more_pages() -> dict[str, str]:
         "carriers-ignored": f"{reverse('carriers')}?show=ignored",
         "problem-with-proposal": reverse("admin:tracking_problem_change", args=[mismatch.pk]),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
+        "rule-preview-removal": reverse("admin:stores_route_delete", args=[Route.objects.order_by("pk")[0].pk]),
+        "rule-preview-mapping": reverse("admin:stores_carriermapping_delete", args=[mapping.pk]),
     }
 
 

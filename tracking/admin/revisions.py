@@ -118,7 +118,7 @@ VERBS = {"added": lambda: _("added"), "changed": lambda: _("changed"), "removed"
 
 
 def check_page(request: HttpRequest) -> HttpResponse:
-    """``/admin/rules/check/``: doubts about the routes as they stand, and how many recent parcels each one takes."""
+    """``/admin/check-rules/``: doubts about the routes as they stand, and how many recent parcels each one takes."""
     if not request.user.has_perm("stores.view_route"):
         raise PermissionDenied
     rules, routes = load_rule_set(), route_words()

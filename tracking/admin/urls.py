@@ -25,7 +25,7 @@ urlpatterns = [
     path("remap/", admin.site.admin_view(remap_page), name="remap"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
     path("rules/preview/", admin.site.admin_view(preview_page), name="rules-preview"),
-    path("rules/check/", admin.site.admin_view(check_page), name="rules-check"),
+    path("check-rules/", admin.site.admin_view(check_page), name="rules-check"),
     path("rules/routes/<int:pk>/move/", admin.site.admin_view(move_page), name="route-move"),
     path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
 ]

@@ -481,7 +481,7 @@ def test_doubts_are_shown_in_the_preview_and_on_the_page_of_all_rules(agent: Cli
     assert "promises delivery in 0 days" in text
     confirmed(agent, preview)
     make.make_parcel(make.make_order(make.make_project(key="bare")), tracking_number="N1")
-    check = text_of(agent.get("/admin/rules/check/"))
+    check = text_of(agent.get("/admin/check-rules/"))
     for words in (
         "It never matches", "1 recent parcel of bare matches no rule. The project has no default route.",
         "Project bare has no active rule at all.", "Looked at 1 parcel with a number.",

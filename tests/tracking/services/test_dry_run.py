@@ -16,7 +16,7 @@ from tests import factories as make
 from tracking.enums import ParcelStatus
 from tracking.models import Parcel
 from tracking.services.dry_run import MOST_SAMPLES, Outcome, dry_run
-from tracking.services.link import choose
+from tracking.services.link import Chooser
 
 pytestmark = pytest.mark.django_db
 CARRIERS = ["DHL", "Post", "gls", "Hermes", ""]
@@ -165,7 +165,7 @@ class World:
         outcomes = {}
         for parcel in Parcel.objects.select_related("order__project", "order__store"):
             parcel.override = {}
-            choice = choose(parcel.order, parcel)
+            choice = Chooser.of([parcel.order.project], [parcel.carrier]).choose(parcel.order, parcel)
             if choice is None:
                 outcomes[parcel.pk] = Outcome()
                 continue
