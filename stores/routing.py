@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -183,3 +184,14 @@ def covers(first: Rule, later: Rule) -> bool:
         "values": (first.field_values, later.field_values) if first.field_name else (frozenset(), frozenset()),
     }
     return all(not wide or (narrow and narrow <= wide) for wide, narrow in sets.values())
+
+
+def shadowed(rules: Iterable[Rule]) -> Iterable[tuple[Rule, Rule]]:
+    """Each rule that never matches, with the one before it that takes all its parcels; ``rules`` as they are tried."""
+    tried: dict[str, list[Rule]] = defaultdict(list)
+    for rule in rules:
+        first = next((one for one in tried[rule.project] if covers(one, rule)), None)
+        if first is None:
+            tried[rule.project].append(rule)
+        else:
+            yield rule, first

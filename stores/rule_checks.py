@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stores.models import AfterShipAccount, Brand, Courier, Project, Route, Store
-from stores.routing import Rule, covers, in_order
+from stores.routing import Rule, in_order, shadowed
 from stores.rule_set import rule_of, snapshot
 from stores.rule_words import condition_words
 
@@ -43,20 +42,14 @@ def check_routes(routes: AllRoutes, unmatched: Mapping[tuple[str, str], int]) ->
     """
     active = {number: words for number, words in routes.items() if words["is_active"]}
     rules = in_order(rule_of(number, words) for number, words in active.items())
-    return [*shadowed(rules, active), *TargetCheck().doubts(rules, active), *gaps(rules, unmatched)]
+    return [*never_matching(rules, active), *TargetCheck().doubts(rules, active), *gaps(rules, unmatched)]
 
 
-def shadowed(rules: Iterable[Rule], routes: AllRoutes) -> Iterable[Doubt]:
+def never_matching(rules: Iterable[Rule], routes: AllRoutes) -> Iterable[Doubt]:
     """Rules that never match, because one before them takes every parcel that they could."""
-    for _project, group in groupby(sorted(rules, key=lambda rule: rule.project), key=lambda rule: rule.project):
-        tried: list[Rule] = []
-        for rule in group:
-            first = next((one for one in tried if covers(one, rule)), None)
-            if first is None:
-                tried.append(rule)
-                continue
-            words = _("It never matches: %(first)s is tried before it and takes all its parcels.")
-            yield Doubt(rule.id, words % {"first": name_of(first.id, routes[first.id])})
+    for rule, first in shadowed(rules):
+        words = _("It never matches: %(first)s is tried before it and takes all its parcels.")
+        yield Doubt(rule.id, words % {"first": name_of(first.id, routes[first.id])})
 
 
 def name_of(number: int, words: Mapping[str, Any]) -> str:

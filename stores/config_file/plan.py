@@ -8,7 +8,6 @@ made by name.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -33,7 +32,7 @@ from stores.models import (
     StatusRule,
     Store,
 )
-from stores.routing import covers, in_order
+from stores.routing import in_order, shadowed
 from stores.rule_set import KINDS, LINKS, kind_of, rule_of, snapshot
 
 CONNECTIONS = (Project, AfterShipAccount)
@@ -204,7 +203,7 @@ class Planner:
         self.put_rules("status_rule")
         named = [self.projects[entry.values["key"]] for entry in self.document.projects]
         named += [self.accounts[entry.values["key"]] for entry in self.document.aftership_accounts]
-        self.notes += [*deaf(named), *self.shadowed(routes)]
+        self.notes += [*deaf(named), *self.never_matching(routes)]
         return Plan(self.changes, self.notes)
 
     def put_section(self, model: type[models.Model], rows: dict[str, Any], entries: list[Entry]) -> None:
@@ -290,18 +289,14 @@ class Planner:
             self.notes.append(f"courier {slug} is not known yet; made by name")
         return self.couriers[slug]
 
-    def shadowed(self, routes: list[Any]) -> Iterator[str]:
+    def never_matching(self, routes: list[Any]) -> Iterator[str]:
         """Routes that can never match, because an earlier one takes all their parcels: those that concern the file."""
-        by_number = {row.pk or UNSAVED + index: row for index, row in enumerate(routes)}
-        tried: dict[str, list[Any]] = defaultdict(list)
-        for rule in in_order(rule_of(number, snapshot(row)) for number, row in by_number.items() if row.is_active):
-            row = by_number[rule.id]
-            for first, first_row in tried[rule.project]:
-                if covers(first, rule) and {id(row), id(first_row)} & self.paths.keys():
-                    earlier = self.name_of(first_row)
-                    yield f"{self.name_of(row)} never matches: {earlier} before it takes all its parcels"
-                    break
-            tried[rule.project].append((rule, row))
+        rows = {row.pk or UNSAVED + index: row for index, row in enumerate(routes) if row.is_active}
+        rules = in_order(rule_of(number, snapshot(row)) for number, row in rows.items())
+        for rule, first in shadowed(rules):
+            row, earlier = rows[rule.id], rows[first.id]
+            if {id(row), id(earlier)} & self.paths.keys():
+                yield f"{self.name_of(row)} never matches: {self.name_of(earlier)} before it takes all its parcels"
 
     def name_of(self, row: Any) -> str:
         return self.paths.get(id(row)) or label(row)
@@ -312,7 +307,7 @@ def by_project(rows: models.QuerySet[Any]) -> dict[tuple[str, str], Any]:
 
 
 def label(row: models.Model) -> str:
-    """What a person calls the row: ``route demo/de-web``, ``store de-web of demo``."""
+    """What a person calls the row: ``route demo: store de-web``, ``store de-web of demo``."""
     if isinstance(row, RULES):
         return rule_label(kind_of(row), snapshot(row))
     if isinstance(row, (Store, Channel)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from stores.carriers import normalise_carrier
 from stores.models import Origin
-from stores.routing import ALL, conditions_key
+from stores.routing import conditions_key
 from stores.rule_set import FIELDS, KINDS
+from stores.rule_words import condition_words
 
 SECTIONS = {"route": "routes", "carrier_mapping": "carrier_mappings", "status_rule": "status_rules"}
 
@@ -40,29 +41,11 @@ def identity(kind: str, words: Mapping[str, Any]) -> Hashable:
 
 
 def rule_label(kind: str, words: Mapping[str, Any]) -> str:
-    """What a person calls the rule: ``route demo/de-web (to AT)``, ``mapping 'Post' of demo/at-web``."""
+    """What a person calls the rule: ``route demo: to AT``, ``mapping 'Post' of demo/at-web``."""
     if kind == "carrier_mapping":
         places = [words["project"], words["store"], words["channel"] and f"channel {words['channel']}"]
         scope = "/".join(place for place in places if place)
         return f"mapping '{words['carrier']}'" + (f" of {scope}" if scope else "")
     if kind == "status_rule":
         return f"status rule {words['code_kind']} {words['code']} of {words['courier'] or 'every courier'}"
-    conditions = "; ".join(condition_words(words))
-    return f"route {words['project']}/{words['store'] or '*'}" + (f" ({conditions})" if conditions else "")
-
-
-def condition_words(words: Mapping[str, Any]) -> Iterator[str]:
-    """A route's conditions beyond project and store."""
-    if words["channel"]:
-        yield f"{words['channel_role']} channel {words['channel']}".strip()
-    if words["countries"]:
-        yield f"to {', '.join(words['countries'])}"
-    if words["carriers"]:
-        yield f"carrier {' or '.join(words['carriers'])}"
-    if words["field_name"]:
-        values = " or ".join(words["field_values"])
-        yield f"{words['field_name']} = {values}" if values else f"{words['field_name']} set"
-    if words["direction"] != ALL:
-        yield words["direction"]
-    if words["is_default"]:
-        yield "default"
+    return f"route {words['project']}: {'; '.join(condition_words(words))}"

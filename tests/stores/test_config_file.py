@@ -139,7 +139,7 @@ def test_empty_value_is_refused_so_that_a_route_cannot_widen_by_accident(config:
     assert config.faults(text) == [
         "line 15: brands[0].name: empty; give a value, or leave the key out",
         "line 17: routes[0].store: empty; give a value, or leave the key out",
-        "line 18: routes[1]: a second route demo/*, see routes[0] in line 17",
+        "line 18: routes[1]: a second route demo: every parcel, see routes[0] in line 17",
     ]
 
 
@@ -243,7 +243,7 @@ def test_what_is_said_twice_is_refused(config: ConfigFile) -> None:
     )
     assert config.faults(text + '  - {carrier: "dhl-paket", courier: dhl}\n') == [
         "line 16: brands[1].key: acme is there already, see brands[0] in line 15",
-        "line 20: routes[2]: a second route demo/de-web, see routes[0] in line 18",
+        "line 20: routes[2]: a second route demo: store de-web, see routes[0] in line 18",
         "line 24: carrier_mappings[2]: a second mapping 'dhl-paket', see carrier_mappings[0] in line 22",
     ]
 

@@ -37,14 +37,14 @@ create brand acme
     colour: #0b5fff
     locales: en, de
 create store de-web of demo
-create route demo/de-web
+create route demo: store de-web
     account: main
     brand: acme
     promise_days: 3
     notify: platform
     position: 10
     is_active: yes
-create route demo/*
+create route demo: every parcel
     account: main
     brand: acme
     notify: off
@@ -149,7 +149,7 @@ def test_plan_of_changes_and_removals_writes_nothing(applied: ConfigFile, monkey
         "    webhook_secrets[0]: unchanged\n"
         "change brand acme\n"
         "    name: Acme → Acme Ltd\n"
-        "change route demo/de-web\n"
+        "change route demo: store de-web\n"
         "    promise_days: 3 → none\n"
         "remove mapping 'Post' of demo/at-web\n"
         "Plan: 0 to create, 3 to change, 1 to remove. Nothing was written.\n"
@@ -236,9 +236,9 @@ def test_project_that_left_the_file_keeps_everything(applied: ConfigFile) -> Non
 def test_rules_that_left_the_file_are_removed(applied: ConfigFile) -> None:
     text = DESIGN[: DESIGN.index("routes:")] + "routes:\n  - {project: demo, account: main, brand: acme}\n"
     assert applied.apply(text) == (
-        "change route demo/*\n"
+        "change route demo: every parcel\n"
         "    position: 20 → 10\n"
-        "remove route demo/de-web\n"
+        "remove route demo: store de-web\n"
         "remove mapping 'Post' of demo/at-web\n"
         "Applied: 0 created, 1 changed, 2 removed.\n"
     )
@@ -259,7 +259,7 @@ def test_rules_of_the_console_stay(applied: ConfigFile) -> None:
     CarrierMapping.objects.create(carrier="UPS", courier=Courier.objects.create(slug="ups"), project=project)
     before = all_rows()
     assert applied.apply(DESIGN) == (
-        "note: route demo/en-web never matches: routes[1] before it takes all its parcels\nNothing to do.\n"
+        "note: route demo: store en-web never matches: routes[1] before it takes all its parcels\nNothing to do.\n"
     )
     assert all_rows() == before
 
@@ -269,7 +269,7 @@ def test_rule_of_the_console_with_the_same_scope_is_taken_over(applied: ConfigFi
     CarrierMapping.objects.filter(project=None).update(origin=Origin.CONSOLE, carrier="dhl paket")
     route = Route.objects.get(store=None)
     assert applied.apply(DESIGN) == (
-        "change route demo/* (was made in the console)\n"
+        "change route demo: every parcel (was made in the console)\n"
         "    brand: none → acme\n"
         "change mapping 'DHL Paket' (was made in the console)\n"
         "    carrier: dhl paket → DHL Paket\n"
@@ -294,7 +294,8 @@ def test_known_store_and_courier_are_used(config: ConfigFile) -> None:
     store = Store.objects.create(project=Project.objects.get(), key="de-web", imported_at=timezone.now())
     Courier.objects.create(slug="dhl-germany", name="DHL", imported_at=timezone.now())
     printed = config.apply(DESIGN)
-    assert "store de-web" not in printed
+    assert "create store de-web" not in printed
+    assert "store de-web of demo is not known yet" not in printed
     assert "courier dhl-germany is" not in printed
     assert Route.objects.get(position=10).store == store
     assert Courier.objects.get(slug="dhl-germany").name == "DHL"

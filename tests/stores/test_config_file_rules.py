@@ -18,7 +18,9 @@ from tracking.models import Job, StaffAction
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 BASE = DESIGN[: DESIGN.index("routes:")]
 KNOWN = {"projects": ["demo"], "aftership_accounts": ["main"], "brands": []}
-SWISS = "route demo/* (supply channel zurich; to CH, AT; carrier Post or DHL Paket; brand = acme or 007; outbound)"
+SWISS = (
+    "route demo: supply channel zurich; no returns; to CH or AT; carrier Post or DHL Paket; field brand is acme or 007"
+)
 RULES = """\
 routes:
   - {project: demo, direction: returns, do_not_track: true, name: Returns}
@@ -161,11 +163,11 @@ def test_same_conditions_twice_are_refused_however_they_are_written(config: Conf
     )
     text += "  - {raw: EX-17, status: lost}\n  - {raw: ex-17, status: lost}\n"
     assert config.faults(text, KNOWN | {"brands": ["acme"]}) == [
-        "line 19: routes[5]: a second route demo/* (to CH), see routes[3] in line 17",
-        "line 20: routes[6]: a second route demo/* (default), see routes[4] in line 18",
-        "line 21: routes[7]: a second route demo/* (vip set), see routes[2] in line 16",
-        "line 22: routes[8]: a second route demo/* (supply channel zurich; to AT, CH; carrier dhl-paket or POST; "
-        "brand = 007 or acme; outbound), see routes[1] in line 3",
+        "line 19: routes[5]: a second route demo: to CH, see routes[3] in line 17",
+        "line 20: routes[6]: a second route demo: everything that no other rule takes, see routes[4] in line 18",
+        "line 21: routes[7]: a second route demo: field vip is set, see routes[2] in line 16",
+        "line 22: routes[8]: a second route demo: supply channel zurich; no returns; to AT or CH; "
+        "carrier dhl-paket or POST; field brand is 007 or acme, see routes[1] in line 3",
         "line 33: carrier_mappings[2]: a second mapping 'POST' of demo/channel zurich, "
         "see carrier_mappings[1] in line 32",
         "line 38: status_rules[3]: a second status rule raw EX-17 of every courier, see status_rules[1] in line 36",
@@ -242,13 +244,13 @@ def test_imported_channel_is_used(config: ConfigFile) -> None:
 def test_plan_names_each_rule_by_its_conditions(config: ConfigFile) -> None:
     config.apply(BASE)
     printed = config.apply(BASE + RULES, "--plan")
-    assert "create route demo/* (returns)\n    name: Returns\n    do_not_track: yes\n    notify: off\n" in printed
+    assert "create route demo: returns only\n    name: Returns\n    do_not_track: yes\n    notify: off\n" in printed
     assert (
         f"create {SWISS}\n"
         "    account: main\n    brand: acme\n    couriers: swiss-post, dhl-germany\n    promise_days: 2\n"
         "    promise_days_by_country: AT=4, NO=6\n    notify: platform\n    position: 20\n    is_active: yes\n"
     ) in printed
-    assert "create route demo/* (default)\n    account: main\n" in printed
+    assert "create route demo: everything that no other rule takes\n    account: main\n" in printed
     assert "create mapping 'Post' of demo/channel zurich\n    courier: swiss-post\n" in printed
     assert "create status rule raw EX-17 of dhl-germany\n" in printed
     assert "note: channel zurich of demo is not known yet; made by name\n" in printed
@@ -263,7 +265,7 @@ def test_key_that_left_the_file_is_back_at_its_default(applied: ConfigFile) -> N
         ("do_not_track: true, name: Returns", "account: main"),
     )
     assert applied.apply(text) == (
-        "change route demo/* (returns)\n"
+        "change route demo: returns only\n"
         "    name: Returns → none\n"
         "    do_not_track: yes → no\n"
         "    account: none → main\n"
@@ -277,8 +279,8 @@ def test_key_that_left_the_file_is_back_at_its_default(applied: ConfigFile) -> N
 def test_route_with_other_conditions_is_another_route(applied: ConfigFile) -> None:
     old = Route.objects.get(countries=["CH"])
     printed = applied.apply(replaced(BASE + RULES, ("countries: [CH]", "countries: [CH, LI]")))
-    assert "create route demo/* (to CH, LI)\n" in printed
-    assert "remove route demo/* (to CH)\n" in printed
+    assert "create route demo: to CH or LI\n" in printed
+    assert "remove route demo: to CH\n" in printed
     assert not Route.objects.filter(pk=old.pk).exists()
 
 
@@ -304,7 +306,11 @@ def test_rules_of_the_console_for_the_same_are_taken_over(config: ConfigFile) ->
     status = Status.objects.create(code="EX-17", status="lost")
     elsewhere = make.make_route(project, main, countries=["LI"])
     printed = config.apply(BASE + RULES)
-    for name in ("route demo/* (to CH)", "route demo/* (default)", "mapping 'Post' of demo/channel zurich"):
+    for name in (
+        "route demo: to CH",
+        "route demo: everything that no other rule takes",
+        "mapping 'Post' of demo/channel zurich",
+    ):
         assert f"change {name} (was made in the console)\n" in printed
     assert (
         "change status rule raw EX-17 of every courier (was made in the console)\n    status: lost → delayed\n"
@@ -338,7 +344,7 @@ routes:
     notes = [line for line in config.apply(BASE + routes).splitlines() if "never matches" in line]
     assert notes == [
         "note: routes[1] never matches: routes[0] before it takes all its parcels",
-        "note: route demo/* (to CH; outbound) never matches: routes[0] before it takes all its parcels",
+        "note: route demo: no returns; to CH never matches: routes[0] before it takes all its parcels",
     ]
 
 
