@@ -284,11 +284,11 @@ class Subject:
 def text_at(project: Project, store: Store | None, carrier: str) -> CarrierText:
     """What the list knows of this text; a bare one where it knows nothing."""
     key = normalise_carrier(carrier)
-    for ignored in (False, True):
-        for text in find_texts(project=project.pk, store=store.pk if store else None, key=key, ignored=ignored):
-            if text.scope == (project.pk, store.pk if store else None, key):
-                return text
-    bare = CarrierText(project.pk, store.pk if store else None, key)
+    scope = project.pk, store.pk if store else None, key
+    for text in find_texts(project=project.pk, store=scope[1], key=key, ignored=None):
+        if text.scope == scope:
+            return text
+    bare = CarrierText(*scope)
     bare.spellings[carrier] = 1
     return bare
 

@@ -55,6 +55,7 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.POLL: AfterShipAccount,
     JobKind.RECONCILE_ORDERS: Project,
     JobKind.RECONCILE_TRACKINGS: AfterShipAccount,
+    JobKind.EXAMINE: AfterShipAccount,
 }
 
 

@@ -68,9 +68,12 @@ class CarrierText:
 
 
 def find_texts(
-    *, project: int | None = None, store: int | None = None, key: str = "", ignored: bool = False
+    *, project: int | None = None, store: int | None = None, key: str = "", ignored: bool | None = False
 ) -> list[CarrierText]:
-    """All such texts, most parcels first; of one project, store (ids) or text where given. Four queries."""
+    """All such texts, most parcels first; of one project, store (ids) or text where given. Four queries.
+
+    ``ignored``: those left to detection on purpose instead; None: with them.
+    """
     texts: dict[Scope, CarrierText] = {}
     for row in left_to_detection(project, store):
         if text := text_of(texts, row):
@@ -84,10 +87,12 @@ def find_texts(
             take_doubt(text, row)
     note_mappings(texts.values())
     note_ignored(texts.values())
-    found = [text for text in texts.values() if text.is_ignored == ignored and (text.doubts or not text.mapped_to)]
-    return sorted(
-        (text for text in found if key in text.key), key=lambda text: (-text.number, text.key, text.store_id or 0)
-    )
+    found = [
+        text
+        for text in texts.values()
+        if key in text.key and ignored in (None, text.is_ignored) and (text.doubts or not text.mapped_to)
+    ]
+    return sorted(found, key=lambda text: (-text.number, text.key, text.store_id or 0))
 
 
 def text_of(texts: dict[Scope, CarrierText], row: dict[str, Any]) -> CarrierText | None:
