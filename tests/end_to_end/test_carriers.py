@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils.http import urlencode
 from stores.models import CarrierMapping, Courier, Revision, Store
 from tests.end_to_end.world import World, parcel
 from tracking.enums import ProblemKind
-from tracking.models import Problem, Remap, Tracking
+from tracking.models import Parcel, Problem, Remap, Tracking
 from tracking.services.doubts import examine_all
 from tracking.services.number_forms import best_courier
 from tracking.services.reapply import reapply_rules
@@ -118,7 +119,14 @@ def test_news_teach_which_courier_has_numbers_of_this_form(world: World, times: 
 @pytest.fixture
 def agent(world: World, client: Client) -> Client:
     user = User.objects.create_user("agent", is_staff=True)
-    codes = ["view_carriermapping", "add_carriermapping", "change_carriermapping", "remap_parcel", "view_problem"]
+    codes = [
+        "view_carriermapping",
+        "add_carriermapping",
+        "change_carriermapping",
+        "remap_parcel",
+        "view_problem",
+        "view_parcel",
+    ]
     user.user_permissions.set(Permission.objects.filter(codename__in=codes))
     client.force_login(user)
     return client
@@ -174,6 +182,9 @@ def test_correction_by_aftership_is_mapped_for_good_from_its_problem(world: Worl
     assert "AfterShip changed the courier to austrian-post by itself." in page
     link = "/admin/carriers/map/?project=demo&amp;store=de-web&amp;carrier=DHL&amp;courier=austrian-post"
     assert link in page
+    remap = f"/admin/remap/?parcel={Parcel.objects.get().pk}&amp;courier=austrian-post"
+    assert remap in page
+    assert 'name="courier" list="tb-couriers" value="austrian-post"' in agent.get(unescape(remap)).content.decode()
     assert "“DHL” is austrian-post now." in map_to(agent, "DHL", "austrian-post")
     world.order(parcel("00340434161094000002"), number="DE-1002")
     world.work()

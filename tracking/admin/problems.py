@@ -7,7 +7,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +23,7 @@ from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_
 from tracking.admin.filters import ProblemStateFilter
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import story_codes
-from tracking.models import Attempt, Order, Problem
+from tracking.models import Attempt, Parcel, Problem
 from tracking.services.remap import parcels_alike
 
 MOST_PROBLEMS = 20  # each brings its parcels along with those alike
@@ -123,12 +125,17 @@ def evidence_blocks(problem: Problem) -> list[Table | Facts]:
 
 
 def proposal_facts(problem: Problem) -> list[tuple[Any, Any]]:
-    """The courier, and one way per place where the text may be mapped to it: the stores that show the tracking."""
+    """The courier, and ways to take it: for the parcels at hand, or for all that say the same in their stores."""
     courier, carrier = problem.proposal["courier"], problem.proposal.get("carrier", "")
     rows: list[tuple[Any, Any]] = [(_("Courier"), code(courier))]
-    shown = Order.objects.filter(parcels__tracking=problem.tracking_id, parcels__removed_at=None)
-    for project, store in shown.order_by().values_list("project__key", "store__key").distinct() if carrier else []:
-        address = map_address(project, store or "", carrier, courier=courier)
+    shown = Parcel.objects.filter(tracking=problem.tracking_id, removed_at=None, order__deleted_at=None).order_by("pk")
+    parcels = shown.values_list("pk", "order__project__key", "order__store__key") if problem.tracking_id else []
+    if parcels:
+        ids = ",".join(str(pk) for pk, _project, _store in parcels)
+        address = f"{reverse('remap')}?{urlencode({'parcel': ids, 'courier': courier})}"
+        rows.append((_("For this one"), map_link(address, _("Remap this parcel"))))
+    for project, store in sorted({(project, store or "") for _pk, project, store in parcels if carrier}):
+        address = map_address(project, store, carrier, courier=courier)
         where = _("store %(store)s") % {"store": store} if store else _("project %(project)s") % {"project": project}
         words = _("Map “%(text)s” to %(courier)s for %(where)s")
         rows.append((_("For all"), map_link(address, words % {"text": carrier, "courier": courier, "where": where})))

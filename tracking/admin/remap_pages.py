@@ -55,7 +55,9 @@ REMAP_TONES: dict[str, str] = {
 
 
 def remap_page(request: HttpRequest) -> HttpResponse:
-    """GET with ``parcel``: choose a target. POST with ``parcels`` and a target: the preview; with ``start``: do it."""
+    """GET with ``parcel``, and a target where one is proposed: choose. POST with ``parcels`` and a target: the preview;
+    with ``start``: do it.
+    """
     if not (request.user.has_perm(MAY_REMAP) and request.user.has_perm("tracking.view_parcel")):
         raise PermissionDenied
     if request.method not in ("GET", "HEAD", "POST"):
@@ -64,7 +66,7 @@ def remap_page(request: HttpRequest) -> HttpResponse:
     if not ids:
         return HttpResponseRedirect(list_of(Remap))
     if request.method != "POST" or "choose" in request.POST:
-        return choose_page(request, ids, request.POST or None)
+        return choose_page(request, ids, request.POST or request.GET)
     target, fault = target_in(request.POST)
     if fault or target is None:
         return choose_page(request, ids, request.POST, fault)
