@@ -73,7 +73,7 @@ def changed_fields(kind: str, before: Words | None, after: Words | None) -> list
     rows = []
     for name in FIELDS[kind]:
         old, new = (before or {}).get(name), (after or {}).get(name)
-        field: Field[Any, Any] = KINDS[kind]._meta.get_field(name)  # type: ignore[assignment]
+        field: Field[Any, Any] = KINDS[kind]._meta.get_field(name)
         shown = value_words(field, old), value_words(field, new)
         if name == NAMES_ONLY:
             shown = (", ".join(old or {}) or NOTHING, _("%(names)s: new values") % {"names": ", ".join(new or {})})
