@@ -43,7 +43,7 @@ class Pause:
 
 _clock_noted_at: dict[str, float] = {}
 REFUSES_US = Pause(first=30, longest=900, problem=ProblemKind.UPSTREAM_PAUSED)
-IS_DOWN = Pause(first=2, longest=60, problem=ProblemKind.UPSTREAM_DOWN)
+IS_DOWN = Pause(first=2, longest=15, problem=ProblemKind.UPSTREAM_DOWN)
 
 
 class SharedToken:
