@@ -23,7 +23,7 @@ from tests.tracking.admin.conftest import client_of
 from tracking import tasks
 from tracking.admin import mappings_csv as pages
 from tracking.enums import JobKind, ProblemKind
-from tracking.models import Job, StaffAction
+from tracking.models import Job, Remap, StaffAction
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 EXPORT, IMPORT = "/admin/stores/carriermapping/export-csv/", "/admin/stores/carriermapping/import-csv/"
@@ -325,6 +325,20 @@ def test_two_people_import_at_once_and_one_is_told(demo: Project, editor: User) 
     told = next(answer for answer in answers if answer.status_code == 200)
     assert "Somebody changed these mappings since you looked." in text_of(told)
     assert (CarrierMapping.objects.count(), Revision.objects.count()) == (1, 1)
+
+
+def test_parcels_on_their_way_are_moved_along_by_who_may(demo: Project, editor: User, editor_client: Client) -> None:
+    make.make_carrier_mapping(make.make_courier("ups"), carrier="DHL")
+    tracking = make.make_tracking(courier="ups", requested_courier="ups", account=demo.routes.get().account)
+    parcel = make.make_parcel(make.make_order(demo), tracking, carrier="DHL")
+    form = hidden(upload(editor_client, HEAD + "DHL,dhl-germany")) | {"reason": "because", "move": "1"}
+    assert editor_client.post(IMPORT, form).status_code == 403
+    assert CarrierMapping.objects.get().courier.slug == "ups"
+    editor.user_permissions.add(Permission.objects.get(codename="remap_parcel"))
+    assert editor_client.post(IMPORT, form).status_code == 302
+    remap = Remap.objects.get()
+    assert (remap.revision, remap.reason) == (Revision.objects.get(), "because")
+    assert [item.parcel for item in remap.items.all()] == [parcel]
 
 
 # ── exported ─────────────────────────────────────────────────────────────────────────────────────────────────────────
