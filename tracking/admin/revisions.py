@@ -97,7 +97,7 @@ class RevisionAdmin(HistoryAdmin):
             (_("Through"), revision.get_source_display()),
             (_("Why"), revision.reason or NOTHING),
             (_("Rolls back to"), link(revision.restores)),
-            (_("Moved parcels"), lines([_("remap %(id)s") % {"id": remap} for remap in revision.remaps.all()])),
+            (_("Moved parcels"), lines([link(remap) for remap in revision.remaps.all()])),
         ]
         return Page(headline=summary_of(revision), facts=facts, blocks=[changes_of(revision)])
 

@@ -33,7 +33,7 @@ from stores.rule_set import KINDS, load_rule_set, snapshot
 from stores.rule_words import changed_fields
 from tracking import tasks
 from tracking.admin.base import Table
-from tracking.admin.display import BAD, DOUBTFUL, MOVING, NOTHING, WAITING, badge, lines, two_lines
+from tracking.admin.display import BAD, DOUBTFUL, MOVING, NOTHING, WAITING, badge, lines, link, two_lines
 from tracking.services.dry_run import DryRun, Outcome, Sample, dry_run
 from tracking.services.remap import RemapConflict
 from tracking.services.rules import RulesChanged, change_rules, projects_of
@@ -41,6 +41,7 @@ from tracking.services.rules import RulesChanged, change_rules, projects_of
 LIMITS = (1_000, 10_000, 100_000)
 USUAL_LIMIT = 10_000
 MOST_REASON = 500
+MOST_SHOWN = 20
 VALID_SECONDS = 24 * 3600
 SALT = "trackbridge.rules"
 MAY_MOVE = "tracking.remap_parcel"
@@ -162,9 +163,8 @@ def tell(request: HttpRequest, changed: RulesChanged) -> None:
     if changed.revision is None:
         messages.warning(request, _("Nothing was changed: the rules say so already."))
         return
-    url = reverse("admin:stores_revision_change", args=[changed.revision.pk])
-    link = format_html('<a class="tb-link" href="{}">{}</a>', url, _("revision %(id)s") % {"id": changed.revision})
-    messages.success(request, format_html(_("Saved as {}."), link))
+    to_revision = link(changed.revision, _("revision %(id)s") % {"id": changed.revision})
+    messages.success(request, format_html(_("Saved as {}."), to_revision))
     if changed.reread:
         words = ngettext(
             "%(n)d order that waits for a rule is read again.",
@@ -173,8 +173,8 @@ def tell(request: HttpRequest, changed: RulesChanged) -> None:
         )
         messages.info(request, words % {"n": changed.reread})
     if changed.remap:
-        words = _("Parcels are moved by remap %(id)s; it can be undone for 24 hours.")
-        messages.info(request, words % {"id": changed.remap})
+        to_remap = link(changed.remap, _("remap %(id)s") % {"id": changed.remap})
+        messages.info(request, format_html(_("Parcels are moved by {}; it can be undone for 24 hours."), to_remap))
     if changed.unmoved:
         messages.warning(request, _("No parcel is moved: %(cause)s") % {"cause": changed.unmoved})
 
@@ -338,7 +338,7 @@ class Trial:
         return value or NOTHING
 
     def samples_table(self) -> Table:
-        rows = [self.sample(one) for one in self.found.samples]
+        rows = [self.sample(one) for one in self.found.samples[:MOST_SHOWN]]
         more = self.found.decided_otherwise - len(rows)
         return Table(
             _("For example"),

@@ -199,11 +199,11 @@ class RouteAdmin(RuleAdmin):
 
     @admin.display(description=gettext_lazy("takes parcels"))
     def conditions(self, route: Route) -> SafeString | str:
-        return lines(condition_words(snapshot(route)))
+        return stacked(condition_words(snapshot(route)))
 
     @admin.display(description=gettext_lazy("and gives them"))
     def target(self, route: Route) -> SafeString | str:
-        return lines(target_words(snapshot(route)))
+        return stacked(target_words(snapshot(route)))
 
     @admin.display(description=gettext_lazy("matched so far"))
     def matched(self, route: Route) -> SafeString | str:
@@ -233,6 +233,11 @@ class RouteAdmin(RuleAdmin):
         up = format_html(button, url, "up", _("Try %(name)s earlier") % {"name": name}, "↑")
         down = format_html(button, url, "down", _("Try %(name)s later") % {"name": name}, "↓")
         return format_html('<span class="tb-steps-buttons">{} {}</span>', up, down)
+
+
+def stacked(parts: list[str]) -> SafeString:
+    """One below the other, on a phone as well."""
+    return format_html('<span class="tb-two">{}</span>', lines(parts))
 
 
 def move_page(request: HttpRequest, pk: int) -> HttpResponse:

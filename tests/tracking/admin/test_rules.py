@@ -378,7 +378,7 @@ def test_parcels_are_moved_where_the_person_wants_it(agent: Client, viewer: User
     response = confirmed(agent, preview, "contract ended", move="1")
     remap = Remap.objects.get()
     assert [item.parcel for item in remap.items.all()] == [parcel]
-    assert f"Parcels are moved by remap #{remap.pk}" in response.content.decode()
+    assert f"remap #{remap.pk}</a>; it can be undone for 24 hours." in response.content.decode()
 
 
 @pytest.mark.parametrize("path", [PREVIEW, "/admin/rules/routes/1/move/"])
