@@ -29,8 +29,9 @@ from tests.tracking.webhooks.doors import SECRET, TOKEN, sign
 from tests.tracking.webhooks.test_malformed import MESSAGE, WEBHOOK
 from tracking.enums import ReceiptState
 from tracking.models import Receipt
+from tracking.payloads.envelopes import unwrap
 from tracking.payloads.from_aftership import webhook_event_id
-from tracking.payloads.from_commercetools import message_event_id, unwrap
+from tracking.payloads.from_commercetools import message_event_id
 from tracking.services.pump import drain_receipts
 from tracking.webhooks.authentication import forget
 

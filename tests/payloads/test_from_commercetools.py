@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from tests.payloads.documents import anything, document, parses_or_refuses, raw
+from tracking.payloads.envelopes import unwrap
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import (
     RELEVANT_TYPES,
@@ -16,7 +17,6 @@ from tracking.payloads.from_commercetools import (
     message_event_id,
     parse_message,
     parse_order,
-    unwrap,
 )
 from tracking.payloads.json_text import loads
 

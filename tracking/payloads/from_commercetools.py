@@ -1,22 +1,22 @@
 """commercetools' documents → what the road needs of them.
 
-raw bytes ─ unwrap → one body per message ─ message_event_id → the receipt's id
+body (unwrapped: see envelopes) ─ message_event_id → the receipt's id
 body ─ loads, parse_message → OrderMessage: which order to read again
 order document ─ parse_order → OrderSnapshot with the parcels of both shipping modes
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tracking.payloads.envelopes import pubsub_data
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.event_ids import event_id_or_digest
-from tracking.payloads.json_text import clean_text, loads, split_list
+from tracking.payloads.json_text import clean_text, loads
 from tracking.payloads.reading import LARGEST_INTEGER, LARGEST_VERSION, Node
 
 MESSAGE = "Message"
@@ -51,8 +51,6 @@ RELEVANT_TYPES = frozenset(
 
 OWN_FIELD_PREFIX = "tb_"
 ALPHA_2 = re.compile(r"[A-Z]{2}")
-# A body of 1 MiB cannot hold more real messages; a list of a million zeros must not become a million receipts.
-MOST_MESSAGES = 5_000
 # Of an order's own custom fields, for rules: so many fields, values of one field, and characters of a value.
 MOST_FIELDS, LONGEST_FIELD = 50, 100
 
@@ -133,40 +131,6 @@ class OrderSnapshot:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-def unwrap(raw: bytes) -> list[bytes]:
-    """One body per message in ``raw``: a plain message, a Pub/Sub push envelope, or a list of either, exact slices.
-
-    Never raises: what cannot be taken apart comes back whole, so that it is kept and quarantined rather than lost.
-    """
-    try:
-        document = loads(raw)
-        if not isinstance(document, list):
-            return [unwrap_envelope(document, raw)]
-        if len(document) > MOST_MESSAGES:
-            return [raw]
-        return [unwrap_envelope(*pair) for pair in zip(document, split_list(raw), strict=True)]
-    except PayloadError:
-        return [raw]
-
-
-def unwrap_envelope(document: object, raw: bytes) -> bytes:
-    """The bytes inside a Pub/Sub push envelope, else ``raw``."""
-    data = envelope_data(document)
-    if not data:
-        return raw
-    try:
-        return base64.b64decode(data, validate=True) or raw
-    except ValueError:
-        return raw
-
-
-def envelope_data(document: object) -> str:
-    """The base64 text of a Pub/Sub push envelope (reference 7.4), "" where ``document`` is none."""
-    message = document.get("message") if isinstance(document, dict) else None
-    data = message.get("data") if isinstance(message, dict) else None
-    return data if isinstance(data, str) else ""
-
-
 def message_event_id(raw: bytes) -> str:
     """The id under which a repeat of this message is recognised. Never raises.
 
@@ -202,7 +166,7 @@ def parse_message(document: object) -> OrderMessage:
     Raises PayloadError with the path. An unknown type is no error: it is kept as it is called.
     """
     node = Node(document)
-    if envelope_data(document):
+    if pubsub_data(document):
         raise PayloadError("message.data", "an envelope that cannot be opened")
     kind = node.text("notificationType", 100) or MESSAGE
     is_message = kind == MESSAGE

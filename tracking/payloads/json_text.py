@@ -44,6 +44,29 @@ def split_list(raw: bytes) -> list[bytes]:
     return elements
 
 
+def member(raw: bytes, name: str) -> bytes:
+    """The value of a key of a top-level JSON object, exactly as it stands in ``raw``; of a key given twice, the last.
+
+    Raises PayloadError where ``raw`` is not JSON, not an object, or has no such key.
+    """
+    if not isinstance(loads(raw), dict):
+        raise PayloadError("", "not an object")
+    text, found = raw.decode(), None
+    at = skip_white_space(text, text.index("{") + 1)
+    while text[at] != "}":
+        key, end = STRICT.raw_decode(text, at)
+        start = skip_white_space(text, skip_white_space(text, end) + 1)
+        _, end = STRICT.raw_decode(text, start)
+        if key == name:
+            found = text[start:end]
+        at = skip_white_space(text, end)
+        if text[at] == ",":
+            at = skip_white_space(text, at + 1)
+    if found is None:
+        raise PayloadError(name, "missing")
+    return found.encode()
+
+
 def clean_text(value: str, limit: int | None = TEXT_LIMIT) -> str:
     """``value`` as PostgreSQL can hold it: NUL → U+2400, lone surrogates → U+FFFD, cut to ``limit`` characters."""
     if not value.isascii():
