@@ -104,11 +104,22 @@ def observed(on_call: Callable[[Call], None], correlation_id: str, deadline_seco
 class Http:
     """The way to one host of one upstream. Holds no state of its own: safe to share between threads."""
 
-    def __init__(self, upstream: str, base_url: str, classify: Callable[[Answer], UpstreamError | None]) -> None:
-        """``classify`` turns an answer into the error it means, or None when it is good (status 2xx, a JSON object)."""
+    def __init__(
+        self,
+        upstream: str,
+        base_url: str,
+        classify: Callable[[Answer], UpstreamError | None],
+        *,
+        speaks_json: bool = True,
+    ) -> None:
+        """``classify`` turns an answer into the error it means, or None when it is good (status 2xx, a JSON object).
+
+        Of an upstream that does not speak JSON, any text is good; it stands in ``Answer.text``.
+        """
         self.upstream = upstream
         self.base_url = base_url.rstrip("/")
         self.classify = classify
+        self.speaks_json = speaks_json
 
     def call(
         self,
@@ -123,7 +134,7 @@ class Http:
         auth: tuple[str, str] | None = None,
         is_safe: bool | None = None,
     ) -> Answer:
-        """Send and return the good answer, whose body is a JSON object; raises subclasses of UpstreamError only.
+        """Send and return the good answer; raises subclasses of UpstreamError only.
 
         ``path`` is percent-encoded by the caller (``segment``). ``is_safe`` says that the call changes nothing upstream
         (default: a GET does not): then it never counts as maybe applied, and where the pooled connection turns out to
@@ -205,7 +216,7 @@ class _Sending:
         upstream = self.http.upstream
         if answer.status < 200 or 300 <= answer.status < 400:
             return Refused(upstream, "redirect", "The address redirects: the host is not the right one.", answer.status)
-        if answer.status < 300 and not isinstance(answer.body, dict):
+        if answer.status < 300 and self.http.speaks_json and not isinstance(answer.body, dict):
             return unreadable(upstream, "The answer is no JSON object.", answer.status)
         return self.http.classify(answer)
 

@@ -1,29 +1,31 @@
-"""Who may post to a webhook endpoint: the one who holds its secret. Nothing is stored of anybody else's request.
+"""Who may post to a webhook endpoint: the one who proves to be its sender. Nothing is stored of anybody else's request.
 
-Endpoint rows are remembered for a few seconds per process, so that a webhook costs no look-up; a new secret, or
-switching an endpoint off, takes that long to be noticed. The previous secret stays valid while it stands on the row.
+The proof of an endpoint is remembered for a few seconds per process, so that a webhook costs no look-up; a new secret,
+or switching an endpoint off, takes that long to be noticed.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
+import structlog
 from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotFound, ParseError
 from rest_framework.request import Request
 
 from stores.models import AfterShipAccount, Project
+from tracking.clients.keys import KeysUnavailable
 from tracking.enums import Source
 from tracking.services.receive import count_refusal
+from tracking.webhooks.proofs import AfterShipHmac, Forged, Proof, proof_of
+
+logger = structlog.get_logger("trackbridge.webhooks")
 
 REMEMBER_SECONDS = 5.0
-remembered: dict[tuple[Source, str], tuple[float, list[str]]] = {}
+remembered: dict[tuple[Source, str], tuple[float, Proof]] = {}
 
 
 class BodyTooLarge(APIException):
@@ -32,30 +34,35 @@ class BodyTooLarge(APIException):
     default_code = "body_too_large"
 
 
+class CannotTell(APIException):
+    status_code = 503
+    default_detail = "The keys to check this message with cannot be fetched now. Send it again."
+    default_code = "keys_unavailable"
+
+
 class EndpointAuthentication(BaseAuthentication):
     """Checks size, then endpoint, then proof. Refusals are counted by reason and answered in words."""
 
     source: Source
     realm: str
 
-    def secrets_of(self, key: str) -> list[str]:
-        raise NotImplementedError
-
-    def check(self, request: Request, body: bytes, secrets: list[str]) -> str | None:
-        """The reason why the request is not authentic, or None if it is."""
+    def load(self, key: str) -> Proof | None:
+        """The endpoint's proof from its row; None where there is no such endpoint, or it takes nothing."""
         raise NotImplementedError
 
     def authenticate(self, request: Request) -> tuple[None, bytes]:
         key = request.parser_context["kwargs"]["key"]
         body = self.read_body(request, key)
-        secrets = remember(self.source, key, self.secrets_of)
-        if not secrets:
+        proof = remember(self.source, key, self.load)
+        if proof is None:
             self.refuse("", "unknown_endpoint", NotFound("There is no such endpoint, or it takes no messages."))
-        reason = self.check(request, body, secrets)
-        if reason:
-            self.refuse(
-                key, reason.split(":")[0], AuthenticationFailed(reason.partition(": ")[2], code=reason.split(":")[0])
-            )
+        try:
+            proof.check(request._request, body)
+        except Forged as forged:
+            self.refuse(key, forged.reason, AuthenticationFailed(forged.words, code=forged.reason))
+        except KeysUnavailable as error:
+            logger.error("keys cannot be fetched", source=self.source.value, endpoint=key, address=str(error))
+            raise CannotTell from None
         return None, body
 
     def read_body(self, request: Request, key: str) -> bytes:
@@ -83,66 +90,40 @@ class EndpointAuthentication(BaseAuthentication):
         return self.realm
 
 
-def remember(source: Source, key: str, load: Callable[[str], list[str]]) -> list[str]:
-    """The endpoint's secrets, read at most every few seconds."""
+def remember(source: Source, key: str, load: Callable[[str], Proof | None]) -> Proof | None:
+    """The endpoint's proof, read at most every few seconds."""
     now = time.monotonic()
-    at, secrets = remembered.get((source, key), (0.0, []))
-    if not secrets or now - at > REMEMBER_SECONDS:
-        secrets = load(key)
-        if secrets:
-            remembered[(source, key)] = (now, secrets)
-        else:
-            remembered.pop((source, key), None)
-    return secrets
+    known = remembered.get((source, key))
+    if known and now - known[0] <= REMEMBER_SECONDS:
+        return known[1]
+    proof = load(key)
+    if proof:
+        remembered[(source, key)] = (now, proof)
+    else:
+        remembered.pop((source, key), None)
+    return proof
 
 
 class AfterShipSignature(EndpointAuthentication):
-    """``aftership-hmac-sha256``: base64 of HMAC-SHA256 over the raw body, with the current or the previous secret."""
+    """AfterShip's HMAC, with the current or the previous secret: that one is good while it stands on the row."""
 
     source = Source.AFTERSHIP
     realm = "AfterShip-HMAC-SHA256"
 
-    def secrets_of(self, key: str) -> list[str]:
+    def load(self, key: str) -> Proof | None:
         account = AfterShipAccount.objects.filter(key=key, is_active=True).first()
-        return account.webhook_secrets if account else []
-
-    def check(self, request: Request, body: bytes, secrets: list[str]) -> str | None:
-        given = request.META.get("HTTP_AFTERSHIP_HMAC_SHA256", "")
-        if not given:
-            return "signature_missing: The header aftership-hmac-sha256 is missing."
-        if fits_any(given, [sign(secret, body) for secret in secrets]):
-            return None
-        return "signature_wrong: The signature does not fit this body and this endpoint's secret."
+        return AfterShipHmac(tuple(account.webhook_secrets)) if account and account.webhook_secrets else None
 
 
-class CommercetoolsBearer(EndpointAuthentication):
-    """``Authorization: Bearer <secret of the project>``."""
+class CommercetoolsSender(EndpointAuthentication):
+    """Whatever proof belongs to the way that the project's messages come."""
 
     source = Source.COMMERCETOOLS
     realm = "Bearer"
 
-    def secrets_of(self, key: str) -> list[str]:
-        project = Project.objects.filter(key=key, is_active=True, inbound_type=Project.Inbound.BEARER).first()
-        return [project.inbound_secret] if project and project.inbound_secret else []
-
-    def check(self, request: Request, body: bytes, secrets: list[str]) -> str | None:
-        scheme, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() != "bearer" or not given:
-            return "token_missing: The header Authorization: Bearer … is missing."
-        if fits_any(given, secrets):
-            return None
-        return "token_wrong: The bearer token is not this endpoint's."
-
-
-def sign(secret: str, body: bytes) -> str:
-    """AfterShip's signature of a body."""
-    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
-
-
-def fits_any(given: str, expected: list[str]) -> bool:
-    """Compare with each, in constant time: neither where it differs nor which one fits shows in the time it takes."""
-    proof = given.encode("latin-1", "replace")  # WSGI shows a header's bytes as Latin-1
-    return bool(sum([hmac.compare_digest(proof, one.encode()) for one in expected]))
+    def load(self, key: str) -> Proof | None:
+        project = Project.objects.filter(key=key, is_active=True).first()
+        return proof_of(project) if project else None
 
 
 def forget() -> None:

@@ -1,21 +1,22 @@
 """The two doors: ``/webhooks/aftership/{account-key}/`` and ``/webhooks/commercetools/{project-key}/``.
 
-Raw bytes, proof, one INSERT, 200. No JSON is judged here: what is authentic is kept as it came and answered 200, so
+Raw bytes, proof, one INSERT, 200. No content is judged here: what is authentic is kept as it came and answered 200, so
 that the sender stops; a worker finds out what it means. Only our own trouble is answered 5xx: then it comes again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from django.db import Error as AnyDatabaseError
-from django.http import JsonResponse
+from django.http import HttpResponse, JsonResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -23,13 +24,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from stores.models import Project
 from tracking.enums import Source
-from tracking.payloads.from_commercetools import unwrap
+from tracking.payloads.envelopes import unwrap
 from tracking.services.receive import store_receipts
 from tracking.tasks import kick
-from tracking.webhooks.authentication import AfterShipSignature, CommercetoolsBearer
+from tracking.webhooks.authentication import AfterShipSignature, CommercetoolsSender
 
 logger = structlog.get_logger("trackbridge.webhooks")
+
+ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 
 
 class NotStored(APIException):
@@ -51,7 +55,7 @@ ANSWERS = {
     401: OpenApiResponse(description="Not authentic. Nothing was stored."),
     404: OpenApiResponse(description="No such endpoint."),
     413: OpenApiResponse(description="Larger than 1 MiB. Nothing was stored."),
-    503: OpenApiResponse(description="Could not be stored: send it again."),
+    503: OpenApiResponse(description="Could not be stored, or not be checked now: send it again."),
 }
 
 
@@ -122,10 +126,29 @@ class AfterShipWebhookView(WebhookView):
 
 
 class CommercetoolsMessageView(WebhookView):
-    """commercetools messages come here: plain, in a Pub/Sub push envelope, or a list of either."""
+    """commercetools messages come here: plain, in the envelope of Pub/Sub, SNS, EventBridge or CloudEvents, or a list.
+
+    How the sender proves itself depends on the project's type (docs/connecting.md). OPTIONS is answered where the type
+    is Event Grid, which asks first whether its events are welcome.
+    """
 
     source = Source.COMMERCETOOLS
-    authentication_classes = (CommercetoolsBearer,)
+    authentication_classes = (CommercetoolsSender,)
+    http_method_names = ("post", "options")
+    allowed_methods = ("POST",)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method != "OPTIONS":
+            super().initial(request, *args, **kwargs)
+
+    def options(self, request: Request, key: str) -> HttpResponse:
+        """Event Grid's handshake (CloudEvents web hooks, section 4). It proves nothing: each event has to."""
+        if not Project.objects.filter(key=key, is_active=True, inbound_type=Project.Inbound.EVENTGRID).exists():
+            raise MethodNotAllowed("OPTIONS")
+        origin = request.META.get("HTTP_WEBHOOK_REQUEST_ORIGIN", "")
+        if not ORIGIN.fullmatch(origin):
+            raise ParseError("The header WebHook-Request-Origin is missing, or no host name.")
+        return HttpResponse(headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"})
 
     def split(self, body: bytes) -> list[bytes]:
         return unwrap(body)
