@@ -59,6 +59,7 @@ class JobKind(models.TextChoices):
     EXAMINE = "examine", _("Look into trackings without news")
     REMAP = "remap", _("Move parcels by hand")
     APPLY_STATUS_RULES = "apply_status_rules", _("Apply changed status rules")
+    CONFIRM_SUBSCRIPTION = "confirm_subscription", _("Confirm the SNS subscription")
 
 
 class RunKind(models.TextChoices):
@@ -84,6 +85,7 @@ class ProblemKind(models.TextChoices):
     UNKNOWN_STATUS = "unknown_status", _("Unknown status")
     UPSTREAM_PAUSED = "upstream_paused", _("Upstream refuses our credentials")
     UPSTREAM_DOWN = "upstream_down", _("Upstream does not answer")
+    UNSUBSCRIBED = "unsubscribed", _("No longer subscribed")
     NUMBER_REUSED = "number_reused", _("Number was used before")
     DRIFT = "drift", _("Upstreams disagree")
     DEAD_LETTER = "dead_letter", _("Gave up")

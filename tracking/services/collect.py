@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -25,14 +26,17 @@ from tracking.models import Order, Parcel, Receipt
 from tracking.payloads import from_commercetools, json_text
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import RELEVANT_TYPES, OrderMessage, OrderSnapshot, ParcelSnapshot
+from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.problems import close_all
+from tracking.services.sns import note_control
 from tracking.services.story import tell
 
 DELETIONS = {"OrderDeleted", "ResourceDeleted"}
 WILL_BE_READ = "the order will be read"
+HEARD_EACH = timedelta(minutes=1)
 
 
 def note_messages(receipts: Sequence[Receipt]) -> None:
@@ -44,8 +48,9 @@ def note_messages(receipts: Sequence[Receipt]) -> None:
     in one case only: at a message that would be ignored for its type, of an order that has changed since we read it.
     """
     messages = {receipt: message for receipt in receipts if (message := read_message(receipt)) is not None}
-    for endpoint in sorted({receipt.endpoint for receipt in messages}):
+    for endpoint in sorted({receipt.endpoint for receipt in receipts}):
         project = Project.objects.get(key=endpoint)
+        note_heard(project)
         mine = {receipt: message for receipt, message in messages.items() if receipt.endpoint == endpoint}
         orders = order_shells(project, list(mine.values()))
         upstream = connections.upstream_key(project)
@@ -64,6 +69,13 @@ def note_messages(receipts: Sequence[Receipt]) -> None:
         jobs.want(jobs.Wish(JobKind.COLLECT, str(order.pk), upstream, order.correlation_id) for order in news)
         for order, events in news.items():
             tell("messages received", order=str(order), events=", ".join(events), correlation_id=order.correlation_id)
+
+
+def note_heard(project: Project) -> None:
+    """Keep when it last told us anything, to a minute."""
+    now = timezone.now()
+    if project.heard_at is None or now - project.heard_at > HEARD_EACH:
+        Project.objects.filter(pk=project.pk).update(heard_at=now)
 
 
 def why_read(order: Order | None, message: OrderMessage) -> tuple[ReceiptState, str]:
@@ -111,7 +123,11 @@ def is_known(order: Order, message: OrderMessage) -> bool:
 def read_message(receipt: Receipt) -> OrderMessage | None:
     """Parse one message; a receipt that is not about an order, or not readable, is ended here and gives None."""
     try:
-        message = from_commercetools.parse_message(json_text.loads(bytes(receipt.body)))
+        document = json_text.loads(bytes(receipt.body))
+        if control_type(document):
+            note_control(receipt, document)
+            return None
+        message = from_commercetools.parse_message(document)
     except PayloadError as error:
         end(receipt, ReceiptState.QUARANTINED, str(error))
         return None

@@ -196,7 +196,8 @@ def clock_skews() -> dict[str, float]:
 
 
 def rows_of(key: str) -> QuerySet[Project] | QuerySet[AfterShipAccount]:
-    """The one row behind an upstream key, as a queryset to update."""
+    """The one row behind an upstream key, as a queryset to update; none behind another service's (``sns:demo``)."""
     source, _, name = key.partition(":")
-    model: type[Project] | type[AfterShipAccount] = Project if source == Source.COMMERCETOOLS else AfterShipAccount
-    return model.objects.filter(key=name)
+    if source == Source.COMMERCETOOLS:
+        return Project.objects.filter(key=name)
+    return AfterShipAccount.objects.filter(key=name) if source == Source.AFTERSHIP else AfterShipAccount.objects.none()

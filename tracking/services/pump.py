@@ -45,6 +45,7 @@ from tracking.services.reconcile import reconcile_orders, reconcile_trackings
 from tracking.services.registry import import_couriers, import_registry
 from tracking.services.remap import run_remap
 from tracking.services.rows import update_rows
+from tracking.services.sns import confirm_subscription
 from tracking.services.story import tell
 from tracking.services.write_back import write_order
 
@@ -72,6 +73,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),
     JobKind.APPLY_STATUS_RULES: lambda subject: apply_changed_rules(int(subject)),
+    JobKind.CONFIRM_SUBSCRIPTION: lambda subject: confirm_subscription(int(subject)),
     JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
 }
 

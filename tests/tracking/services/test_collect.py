@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,12 +21,13 @@ from tests.factories import (
     make_project,
     make_route,
 )
-from tests.payloads.documents import document
+from tests.payloads.documents import document, raw
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
 from tracking.models import Job, Order, Parcel, Problem, Receipt, Tracking
 from tracking.payloads.errors import PayloadError
 from tracking.services import pump
 from tracking.services.collect import mark_deleted, store_order
+from tracking.services.receive import store_receipts
 
 pytestmark = pytest.mark.django_db
 SINGLE = document("commercetools/order__single_three_parcels")
@@ -392,3 +393,34 @@ def test_a_number_that_another_order_had_delivered_long_ago_gets_a_tracking_of_i
     tracking = Parcel.objects.get(order=later, tracking_number=first_parcel().tracking_number).tracking
     assert tracking != old
     assert tracking.retired_at is None
+
+
+# ── when a project was heard ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def heard(project: Project, *bodies: bytes) -> datetime | None:
+    store_receipts(Source.COMMERCETOOLS, project.key, bodies, {}, "K7MQ-2XRT")
+    pump.drain_receipts()
+    project.refresh_from_db()
+    return project.heard_at
+
+
+@pytest.mark.parametrize("name", ["message__parcel_added", "change__subscription_test", "change__resource_deleted"])
+def test_whatever_comes_is_a_sign_of_life(name: str) -> None:
+    project, other = make_project(key="demo"), make_project()
+    before = timezone.now()
+    at = heard(project, raw(f"commercetools/{name}"))
+    assert at is not None
+    assert before <= at <= timezone.now()
+    other.refresh_from_db()
+    assert other.heard_at is None
+
+
+def test_a_project_is_noted_as_heard_once_a_minute() -> None:
+    recently = timezone.now() - timedelta(seconds=30)
+    project = make_project(key="demo", heard_at=recently)
+    assert heard(project, b'{"no": "message"}') == recently
+    Project.objects.update(heard_at=timezone.now() - timedelta(seconds=70))
+    at = heard(project, b'{"still": "none"}')
+    assert at is not None
+    assert at > recently
