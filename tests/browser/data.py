@@ -10,14 +10,15 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Project, RateBudget, Revision, StatusRule, Store
+from stores.models import AfterShipAccount, Project, RateBudget, Revision, Route, StatusRule, Store
 from stores.revisions import Draft
 from stores.rule_set import snapshot
 from tests import factories as make
 from tests.tracking.stories import tell_story
-from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, Source
-from tracking.models import Heartbeat, Order, Refusal, SeenCode, Tracking
+from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
+from tracking.models import Heartbeat, Order, Problem, Refusal, SeenCode, Tracking
 from tracking.services.carrier_case import case_of
+from tracking.services.link import link_parcel
 from tracking.services.number_forms import form_of
 from tracking.services.rules import change_rules
 
@@ -221,6 +222,46 @@ def go_wrong(orders: list[Order]) -> None:
     Refusal.objects.create(source="aftership", endpoint="main", reason="signature_wrong", day=now.date(), count=17)
     Heartbeat.objects.create(name="pump", at=now)
     make_doubts(orders)
+    lose_routes()
+    import_anew()
+
+
+def lose_routes() -> None:
+    """Parcels of a second project that no rule takes: two that share a store, one from a warehouse, one alone."""
+    project = make.make_project(key="outdoor")
+    make.make_route(project, AfterShipAccount.objects.get(key="outlet"), store=make.make_store(project, key="fr-web"))
+    store, channel = make.make_store(project, key="it-web"), make.make_channel(project, key="wh-lyon")
+    lots: list[dict[str, Any]] = [
+        {"store": store, "destination_country": "IT"},
+        {"store": store, "destination_country": "IT"},
+        {"destination_country": "FR", "item_channels": {"li-1": [channel.commercetools_id, ""]}},
+        {"destination_country": "ES"},
+    ]
+    for number, facts in enumerate(lots):
+        order = make.make_order(project, **facts)
+        parcel = make.make_parcel(order, carrier="Poste", tracking_number=f"RR{100000000 + number}IT")
+        link_parcel(order, parcel)
+        Problem.objects.filter(parcel=parcel).update(opened_at=timezone.now() - timedelta(minutes=55 - 17 * number))
+
+
+def import_anew() -> None:
+    """A decided parcel, a store that is gone though a rule names it, and the import that found out."""
+    now, demo = timezone.now(), Project.objects.get(key="demo")
+    at = make.make_store(demo, key="at-web", countries=["AT"], imported_at=now - timedelta(days=9), gone_at=now)
+    make.make_route(demo, AfterShipAccount.objects.get(key="main"), store=at, position=5, name="Austria")
+    order = make.make_order(demo, order_number="AT-7001", store=at, destination_country="AT", locale="de-AT")
+    parcel = make.make_parcel(order, carrier="DHL Paket", tracking_number="00340434777777770001")
+    link_parcel(order, parcel)
+    for route in Route.objects.filter(name="Austria"):
+        route.save()
+    findings = {
+        "stores": {"new": ["uk-web"], "changed": ["de-web"], "gone": ["at-web"]},
+        "channels": {"new": ["wh-leipzig", "wh-lyon"], "changed": [], "gone": []},
+    }
+    make.make_run(
+        kind=RunKind.REGISTRY, subject="commercetools:demo", findings=findings,
+        counts={"stores new": 1, "stores changed": 1, "stores gone": 1, "channels new": 2},
+    )  # fmt: skip
 
 
 def make_doubts(orders: list[Order]) -> None:

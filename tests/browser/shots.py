@@ -114,9 +114,10 @@ def more_pages() -> dict[str, str]:
 
     from stores.models import CarrierMapping, Route
     from tests.tracking.stories import CODE
-    from tracking.models import Order, Problem
+    from tracking.models import Order, Parcel, Problem, Run
 
     order = Order.objects.order_by("pk")[3]
+    decided, imported = Parcel.objects.get(order__order_number="AT-7001"), Run.objects.get(kind="registry")
     mismatch = Problem.objects.get(kind="carrier_mismatch")
     mapping = CarrierMapping.objects.order_by("pk")[0]
     return {
@@ -131,6 +132,10 @@ def more_pages() -> dict[str, str]:
         "carriers-map": f"{reverse('carriers-map')}?project=demo&store=de-web&carrier=DHL+Packet&courier=dhl-germany",
         "carriers-ignored": f"{reverse('carriers')}?show=ignored",
         "problem-with-proposal": reverse("admin:tracking_problem_change", args=[mismatch.pk]),
+        "parcel-decided": reverse("admin:tracking_parcel_change", args=[decided.pk]),
+        "parcel-why": reverse("admin:tracking_parcel_why", args=[decided.pk]),
+        "order-decided": reverse("admin:tracking_order_change", args=[decided.order_id]),
+        "run-registry": reverse("admin:tracking_run_change", args=[imported.pk]),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
         "rule-preview-removal": reverse("admin:stores_route_delete", args=[Route.objects.order_by("pk")[0].pk]),
         "rule-preview-mapping": reverse("admin:stores_carriermapping_delete", args=[mapping.pk]),
