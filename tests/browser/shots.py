@@ -53,7 +53,7 @@ def pages() -> dict[str, str]:
     for item in (item for group in SIDEBAR for item in group["items"]):
         _, *parts = str(item["link"]).strip("/").split("/")
         found[parts[-1]] = str(item["link"])
-        if len(parts) < 2:
+        if len(parts) < 2 or parts[0] not in apps.app_configs:
             continue
         app, model = parts
         row = apps.get_model(app, model)._default_manager.order_by("-pk").first()

@@ -291,7 +291,7 @@ class ParcelAdmin(HistoryAdmin):
         ids = [tracking.pk] if tracking else []
         return Page(
             headline=format_html(
-                "{} {}",
+                "{} {} ",
                 status_badge(tracking.status) if tracking else _("Not tracked"),
                 _("removed from the order") if parcel.removed_at else _("of order"),
             )

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from tracking.admin.base import Table
-from tracking.admin.display import BAD, DOUBTFUL, age, badge, lines, link, two_lines
+from tracking.admin.display import BAD, DOUBTFUL, age, badge, lines, link, short, two_lines
 from tracking.enums import ProblemKind
 from tracking.services import backlog
 from tracking.services.unrouted import MOST_LOOKED_AT, Group, Proposal, Shared, groups
@@ -84,7 +84,7 @@ def waiting_since(group: Group) -> SafeString:
 def sample_link(parcel_id: int, number: str) -> SafeString:
     """The parcel's trace: which rules were tried on it."""
     address = reverse("admin:tracking_parcel_why", args=[parcel_id])
-    return format_html('<a class="tb-link" href="{}">{}</a>', address, number)
+    return format_html('<a class="tb-link {}" href="{}">{}</a>', short(number), address, number)
 
 
 def proposals(group: Group, *, may_add: bool) -> list[Any]:
