@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.utils import timezone
 
 from stores.models import AfterShipAccount, Project, RateBudget, Revision, Route, StatusRule, Store
@@ -226,6 +227,7 @@ def go_wrong(orders: list[Order]) -> None:
     import_anew()
 
 
+@transaction.atomic
 def lose_routes() -> None:
     """Parcels of a second project that no rule takes: two that share a store, one from a warehouse, one alone."""
     project = make.make_project(key="outdoor")
@@ -244,6 +246,7 @@ def lose_routes() -> None:
         Problem.objects.filter(parcel=parcel).update(opened_at=timezone.now() - timedelta(minutes=55 - 17 * number))
 
 
+@transaction.atomic
 def import_anew() -> None:
     """A decided parcel, a store that is gone though a rule names it, and the import that found out."""
     now, demo = timezone.now(), Project.objects.get(key="demo")
