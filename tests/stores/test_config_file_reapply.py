@@ -51,7 +51,10 @@ def collect(parcel: Parcel) -> tuple[str, str, str, str]:
     return (JobKind.COLLECT, str(order.pk), f"commercetools:{order.project.key}", order.correlation_id)
 
 
-@pytest.mark.parametrize("kind", sorted(set(ProblemKind) - {ProblemKind.UNROUTED, ProblemKind.UNMAPPED_CARRIER}))
+WAITING = {ProblemKind.UNROUTED, ProblemKind.UNMAPPED_CARRIER, ProblemKind.MISSING_FIELD}
+
+
+@pytest.mark.parametrize("kind", sorted(set(ProblemKind) - WAITING))
 def test_other_problems_are_left_alone(project: Project, kind: ProblemKind) -> None:
     wait(make_parcel(project, "1001"), kind)
     assert reapply_rules([project]) == 0
@@ -106,6 +109,14 @@ def test_order_of_an_unrouted_parcel_is_read_again(project: Project) -> None:
 def test_order_of_an_unrecognised_tracking_is_read_again(project: Project) -> None:
     parcel = make_parcel(project, "1001")
     wait_for_courier(parcel)
+    assert reapply_rules([project]) == 1
+    assert wishes() == [collect(parcel)]
+
+
+@pytest.mark.parametrize("kind", sorted(WAITING))
+def test_order_that_waits_for_a_rule_is_read_again(project: Project, kind: ProblemKind) -> None:
+    parcel = make_parcel(project, "1001")
+    wait(parcel, kind)
     assert reapply_rules([project]) == 1
     assert wishes() == [collect(parcel)]
 
