@@ -367,11 +367,11 @@ def make_remap(*parcels: Parcel, **facts: Any) -> Remap:
 
 def make_staff_action(**facts: Any) -> StaffAction:
     """Somebody had an order read again."""
-    order = facts.pop("order", None) or make_order()
+    order = facts["order"] if "order" in facts else facts.setdefault("order", make_order())
     defaults = {
         "kind": StaffActionKind.SYNC,
         "actor_name": "anna",
         "summary": f"Read again from commercetools: {order}",
-        "correlation_id": order.correlation_id,
+        "correlation_id": order.correlation_id if order else new_correlation_id(),
     }
-    return StaffAction.objects.create(order=order, **defaults | facts)
+    return StaffAction.objects.create(**defaults | facts)

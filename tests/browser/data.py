@@ -16,8 +16,17 @@ from stores.revisions import Draft
 from stores.rule_set import snapshot
 from tests import factories as make
 from tests.tracking.stories import tell_story
-from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState, RunKind, Source
-from tracking.models import Heartbeat, Order, Problem, Refusal, SeenCode, Tracking
+from tracking.enums import (
+    JobKind,
+    ParcelStatus,
+    ProblemKind,
+    ReceiptState,
+    RemapItemState,
+    RunKind,
+    Source,
+    StaffActionKind,
+)
+from tracking.models import Heartbeat, Order, Parcel, Problem, Refusal, SeenCode, Tracking
 from tracking.services.carrier_case import case_of
 from tracking.services.link import link_parcel
 from tracking.services.number_forms import form_of
@@ -67,6 +76,7 @@ def fill() -> None:
     go_wrong(orders)
     codes(orders)
     tell_story()
+    remap_some()
     people()
 
 
@@ -303,6 +313,21 @@ def codes(orders: list[Order]) -> None:
         facts = {"courier": courier, "raw_tag": raw, "tag": tag, "subtag": subtag, "count": count, "sample": sample}
         SeenCode.objects.create(first_seen_at=now - timedelta(days=9), last_seen_at=now, **facts)
     StatusRule.objects.create(code_kind="raw", code="EX-17", status=ParcelStatus.LOST)
+
+
+def remap_some() -> None:
+    """One remap that is done, with a parcel left as it was, and one that is stopped half-way."""
+    parcels = list(Parcel.objects.exclude(tracking=None).select_related("order").order_by("pk")[:12])
+    done = make.make_remap(*parcels[:4], target={"courier": "ups", "account": "main"})
+    skipped, code = RemapItemState.SKIPPED, done.correlation_id
+    done.items.create(parcel=parcels[4], state=skipped, outcome="It changed since it was looked at.")
+    summary = f"Remap #{done.pk}: 4 parcels to account main, courier ups."
+    make.make_staff_action(
+        kind=StaffActionKind.REMAP, summary=summary, remap=done, reason=done.reason, order=None, correlation_id=code
+    )
+    stopped = make.make_remap(*parcels[5:8], state="stopped", reason="The route was wrong since Monday.", target={})
+    for parcel in parcels[8:]:
+        stopped.items.create(parcel=parcel)
 
 
 def people() -> None:

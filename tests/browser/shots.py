@@ -114,7 +114,7 @@ def more_pages() -> dict[str, str]:
 
     from stores.models import CarrierMapping, Route
     from tests.tracking.stories import CODE
-    from tracking.models import Order, Parcel, Problem, Run
+    from tracking.models import Order, Parcel, Problem, Remap, Run
 
     order = Order.objects.order_by("pk")[3]
     decided, imported = Parcel.objects.get(order__order_number="AT-7001"), Run.objects.get(kind="registry")
@@ -136,6 +136,8 @@ def more_pages() -> dict[str, str]:
         "parcel-why": reverse("admin:tracking_parcel_why", args=[decided.pk]),
         "order-decided": reverse("admin:tracking_order_change", args=[decided.order_id]),
         "run-registry": reverse("admin:tracking_run_change", args=[imported.pk]),
+        "remap-choose": f"{reverse('remap')}?parcel={Parcel.objects.exclude(tracking=None).order_by('pk')[0].pk}",
+        "remap-stopped": reverse("admin:tracking_remap_change", args=[Remap.objects.get(state="stopped").pk]),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
         "rule-preview-removal": reverse("admin:stores_route_delete", args=[Route.objects.order_by("pk")[0].pk]),
         "rule-preview-mapping": reverse("admin:stores_carriermapping_delete", args=[mapping.pk]),

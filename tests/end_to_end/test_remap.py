@@ -12,7 +12,7 @@ from django.utils import timezone
 from stores.models import Courier, RateBudget, Route
 from tests.end_to_end.test_budgets import ENDPOINT
 from tests.end_to_end.world import World, parcel
-from tests.factories import make_order, make_parcel, make_project, make_route, make_tracking
+from tests.factories import make_order, make_project, make_route
 from tracking.clients.aftership import RATES
 from tracking.enums import JobKind, RemapItemState, RemapState
 from tracking.models import Job, Parcel, Remap, Tracking
@@ -141,19 +141,30 @@ def test_to_what_aftership_detects_and_back_without_a_new_tracking(
 
 @pytest.fixture
 def thousand(world: World) -> list[Parcel]:
-    """So many parcels in transit with DHL, of orders whose project is switched off: no writes follow."""
+    """So many parcels in transit with DHL, of an order whose project is switched off: no writes follow."""
     Courier.objects.update(imported_at=timezone.now())
     project = make_project(is_active=False)
     route = make_route(project, world.account)
-    parcels = []
-    for n in range(MANY):
-        number = f"1Z999AA1{n:010d}"
-        tracking = make_tracking(world.account, tracking_number=number)
-        one = make_parcel(make_order(project), tracking, route=route, carrier="DHL")
+    order, now = make_order(project), timezone.now()
+    facts = {"account": world.account, "courier": "dhl-germany", "requested_courier": "dhl-germany", "opened_at": now}
+    trackings = Tracking.objects.bulk_create(
+        Tracking(tracking_number=f"1Z999AA1{n:010d}", correlation_id=order.correlation_id, status="in_transit", **facts)
+        for n in range(MANY)
+    )
+    parcels = [
+        Parcel(
+            order=order,
+            commercetools_id=tracking.pk,
+            tracking_number=tracking.tracking_number,
+            carrier="DHL",
+            tracking=tracking,
+            route=route,
+        )
+        for tracking in trackings
+    ]
+    for one in parcels:
         one.linked_for = wanted_for(one)
-        parcels.append(one)
-    Parcel.objects.bulk_update(parcels, ["linked_for"])
-    return parcels
+    return Parcel.objects.bulk_create(parcels)
 
 
 COLUMNS = ["id", "override", "linked_for", "route", "route_trace", "decision", "tracking"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ from tracking.services.push import is_mailed_by_aftership
 from tracking.services.write_back import parcel_state
 
 Target = Mapping[str, Any]
+Known = Mapping[str, Sequence[Tracking]]
+NOTHING_KNOWN: Known = {}
 ROUTE = ("route__project", "route__store", "route__brand")
 TARGETS = ("route", "account", "courier", "number")
 
@@ -175,11 +178,14 @@ def shown_by_others(parcels: Collection[Parcel], moving: Collection[int]) -> set
     return {tracking_id for tracking_id in shows.values_list("tracking", flat=True) if tracking_id}
 
 
-def known_trackings(numbers: Any) -> list[Tracking]:
-    """Trackings of these numbers that are live, or gave way to a remap and can come back."""
+def known_trackings(numbers: Iterable[str]) -> Known:
+    """By number: trackings that are live, or gave way to a remap and can come back. One query."""
     wanted = {number for number in numbers if number}
     there = Q(retired_at=None) | Q(kept_until__isnull=False)
-    return list(Tracking.objects.filter(there, tracking_number__in=wanted).select_related("account"))
+    known: dict[str, list[Tracking]] = defaultdict(list)
+    for tracking in Tracking.objects.filter(there, tracking_number__in=wanted).select_related("account"):
+        known[tracking.tracking_number].append(tracking)
+    return known
 
 
 def place_of(parcel: Parcel) -> Place:
@@ -190,7 +196,7 @@ def place_of(parcel: Parcel) -> Place:
     return Place(tracking.account.key, tracking.requested_courier, tracking.tracking_number, parcel.route, tracking)
 
 
-def place_after(draft: Parcel, choice: Choice, known: Collection[Tracking] = ()) -> Place:
+def place_after(draft: Parcel, choice: Choice, known: Known = NOTHING_KNOWN) -> Place:
     """Where the parcel would be, with the tracking that is there already, if one is."""
     number = number_of(draft)
     if choice.account is None:
@@ -198,9 +204,8 @@ def place_after(draft: Parcel, choice: Choice, known: Collection[Tracking] = ())
     slug = choice.courier.slug
     serves = [
         one
-        for one in known
+        for one in known.get(number, ())
         if one.account_id == choice.account.pk
-        and one.tracking_number == number
         and (one.requested_courier == slug or (slug and one.courier == slug and one.retired_at is None))
     ]
     best = min(serves, key=lambda one: (one.requested_courier != slug, one.retired_at is not None), default=None)
@@ -208,7 +213,7 @@ def place_after(draft: Parcel, choice: Choice, known: Collection[Tracking] = ())
 
 
 def planned(
-    parcel: Parcel, draft: Parcel, choice: Choice | None, refusal: str, known: Collection[Tracking], *, is_shared: bool
+    parcel: Parcel, draft: Parcel, choice: Choice | None, refusal: str, known: Known, *, is_shared: bool
 ) -> PlannedMove:
     now = place_of(parcel)
     then = place_after(draft, choice, known) if choice and not refusal else None
