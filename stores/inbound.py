@@ -20,6 +20,7 @@ LONGEST = 500
 class Option:
     """One value of a way: its form, and in words what is expected."""
 
+    label: str | Promise
     pattern: re.Pattern[str]
     expected: str
     help: str | Promise
@@ -42,50 +43,65 @@ class Way:
     def options(self) -> tuple[str, ...]:
         return (*self.needed, *self.together, *self.optional)
 
+    @property
+    def takes_secret(self) -> bool:
+        return self.proof != "options" or "access_key_id" in self.options
+
 
 OPTIONS = {
     "audience": Option(
+        _("Audience"),
         re.compile(r"[!-~]+"),
         "text without spaces is expected, as the token's audience is set",
         _("The audience that the sender's tokens are made for. Any other is refused."),
     ),
     "service_account": Option(
+        _("Service account"),
         re.compile(r"[^@\s]+@[^@\s]+"),
         "the e-mail address of a service account is expected",
         _("The account whose tokens are accepted: its e-mail address."),
     ),
     "subscription": Option(
+        _("Subscription"),
         re.compile(r"projects/[^/\s]+/subscriptions/[^/\s]+"),
         "projects/…/subscriptions/… is expected",
         _("Optional: only messages of this subscription are accepted (projects/…/subscriptions/…)."),
     ),
     "topic_arn": Option(
+        _("Topic ARN"),
         re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+"),
         "the ARN of an SNS topic is expected, such as arn:aws:sns:eu-central-1:123456789012:trackbridge",
         _("Only messages of this topic are accepted."),
     ),
     "header": Option(
+        _("Header"),
         re.compile(r"[A-Za-z0-9-]{1,100}"),
         "the name of an HTTP header is expected",
         _("The header that carries the key (EventBridge) or the body's HMAC-SHA256 (Connect)."),
     ),
     "tenant": Option(
+        _("Tenant"),
         re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"),
         "the tenant's id is expected, in lower case such as 72f988bf-86f1-41af-91ab-2d7cd011db47",
         _("The Entra tenant that issues the tokens: its id. Leave it empty to use a secret in the address instead."),
     ),
     "queue_url": Option(
+        _("Queue address"),
         re.compile(r"https?://[^\s?#]+"),
         "the address of an SQS queue is expected",
         _("The queue's address, as AWS shows it."),
     ),
-    "region": Option(re.compile(r"[a-z0-9-]+"), "a region such as eu-central-1 is expected", _("The queue's region.")),
+    "region": Option(
+        _("Region"), re.compile(r"[a-z0-9-]+"), "a region such as eu-central-1 is expected", _("The queue's region.")
+    ),
     "access_key_id": Option(
+        _("Access key id"),
         re.compile(r"[A-Za-z0-9]+"),
         "an access key id is expected",
         _("Optional: the key's id, with its secret above. Empty: the role of this machine."),
     ),
     "endpoint_url": Option(
+        _("Endpoint"),
         re.compile(r"https?://[^\s?#]+"),
         "an address is expected",
         _("Optional: another address of the service, for tests."),

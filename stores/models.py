@@ -18,6 +18,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from stores import inbound
 from stores.carriers import normalise_carrier
 from stores.fields import EncryptedTextField
 from stores.routing import conditions_key
@@ -130,6 +131,12 @@ class Project(Upstream):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def can_hear(self) -> bool:
+        """Whether its messages reach us at all: pulled, or pushed by a sender that can prove itself."""
+        pulled = self.inbound_type in inbound.PULLED
+        return pulled or inbound.can_prove(self.inbound_type, self.inbound_options, self.inbound_secret)
 
 
 class CustomType(models.Model):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stores import inbound
 from stores.config_file import kinds
 from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
 from stores.config_file.source import (
@@ -28,7 +29,8 @@ from stores.routing import ALL, OUTBOUND, RETURNS
 from stores.statuses import ParcelStatus
 
 POSITION_STEP = 10
-INBOUND = {"type": Field(kinds.inbound_type, is_required=True), "secret": Field(kinds.secret)}
+INBOUND = {"type": Field(kinds.choice(*inbound.WAYS), is_required=True), "secret": Field(kinds.secret)}
+INBOUND |= {name: Field(kinds.text_or_reference) for name in inbound.OPTIONS}
 ORDER_FIELD = {"name": Field(kinds.key(36), is_required=True), "values": Field(kinds.several(kinds.text(256)))}
 SCHEMA: dict[str, dict[str, Field]] = {
     "projects": {
@@ -37,7 +39,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "auth_url": Field(kinds.address, is_required=True),
         "client_id": Field(kinds.text_or_reference, is_required=True),
         "client_secret": Field(kinds.secret, is_required=True),
-        "inbound": Field(lambda place: read_mapping(place, INBOUND)),
+        "inbound": Field(lambda place: read_inbound(place)),
         "shipment_state": Field(kinds.choice("off", "forward", "full")),
         "is_active": Field(kinds.yes_no),
     },
@@ -162,6 +164,17 @@ def read_section(place: Place, fields: Mapping[str, Field]) -> list[Entry]:
     return entries
 
 
+def read_inbound(place: Place) -> dict[str, Any]:
+    """Type, secret and options in one mapping; an option that the type does not know, or misses, is noted."""
+    values = read_mapping(place, INBOUND)
+    written = {key.value for key, _ in place.node.value}
+    options = {name: value for name, value in values.items() if name in inbound.OPTIONS}
+    for name, words in inbound.faults(values["type"], options).items() if "type" in values else ():
+        if name in options or name not in written:  # a value that was refused has its fault already
+            place.wrong(words, name)
+    return values
+
+
 def check_rules(document: Document) -> None:
     """Note what is wrong with a rule as a whole: keys that miss another one, or exclude each other."""
     for entry in document.routes:
@@ -188,8 +201,10 @@ def check_rules(document: Document) -> None:
 def flatten(document: Document) -> None:
     """From the file's names to those of the models."""
     for entry in document.projects:
-        inbound = entry.values.pop("inbound", {})
-        entry.values.update({f"inbound_{name}": value for name, value in inbound.items()})
+        given = entry.values.pop("inbound", {})
+        options = {name: given.pop(name) for name in inbound.OPTIONS if name in given}
+        entry.values.update({f"inbound_{name}": value for name, value in given.items()})
+        entry.values.update({"inbound_options": options} if given else {})
     for entry in document.aftership_accounts:
         secrets = [*entry.values.pop("webhook_secrets", []), ""]
         if len(secrets) > 1:

@@ -29,7 +29,6 @@ FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-OTHER_INBOUNDS = ("pubsub", "sns", "eventgrid", "eventbridge", "sqs", "poll")
 # What an extra field must not change: which tracking it is.
 IDENTITY = ("id", "tracking_number", "slug")
 
@@ -128,15 +127,6 @@ def choice(*allowed: str) -> Kind:
         return value
 
     return kind
-
-
-def inbound_type(place: Place) -> str:
-    """``bearer``. The others of the plan are refused as what they are: not there yet."""
-    value = text(80)(place)
-    if value != "bearer":
-        known = f"'{value}' is not supported by this version" if value in OTHER_INBOUNDS else "unknown type"
-        raise Wrong(f"{known}; use bearer")
-    return value
 
 
 def is_quoted(place: Place) -> bool:

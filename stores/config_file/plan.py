@@ -320,7 +320,7 @@ def label(row: models.Model) -> str:
 def deaf(rows: Iterable[Project | AfterShipAccount]) -> Iterator[str]:
     """Connections that no webhook can reach, because nothing is there to prove its sender."""
     for row in rows:
-        if isinstance(row, Project) and not row.inbound_secret:
+        if isinstance(row, Project) and not row.can_hear:
             yield f"{label(row)} takes no messages: it has no inbound.secret"
         elif isinstance(row, AfterShipAccount) and not row.webhook_secret:
             yield f"{label(row)} takes no webhooks: it has no webhook_secrets"

@@ -19,6 +19,7 @@ SECRETS = {
 }
 FILE_NAMES = {
     "inbound_type": "inbound.type",
+    "inbound_options": "inbound",
     "is_default": "default",
     "field_name": "field.name",
     "field_values": "field.values",

@@ -186,14 +186,71 @@ def test_address_must_be_plain_http(config: ConfigFile, address: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["pubsub", "sns", "eventgrid", "eventbridge", "sqs", "poll"])
-def test_inbound_types_of_later_versions_are_refused_plainly(config: ConfigFile, kind: str) -> None:
-    fault = f"line 7: projects[0].inbound.type: '{kind}' is not supported by this version; use bearer"
-    assert config.faults(replaced(DESIGN, ("type: bearer", f"type: {kind}"))) == [fault]
+INBOUNDS = {
+    "pubsub": {"audience": "https://b.example.com", "service_account": "push@shop.iam.gserviceaccount.com"},
+    "sns": {"topic_arn": "arn:aws:sns:eu-central-1:123456789012:trackbridge"},
+    "eventbridge": {"header": "x-trackbridge-key"},
+    "eventgrid": {"tenant": "72f988bf-86f1-41af-91ab-2d7cd011db47", "audience": "api://trackbridge"},
+    "connect": {"header": "x-signature"},
+    "sqs": {"queue_url": "https://sqs.eu-central-1.amazonaws.com/1/q", "region": "eu-central-1"},
+    "poll": {},
+}
+
+
+def inbound_line(kind: str, options: dict[str, str]) -> tuple[str, str]:
+    pairs = ", ".join([f"type: {kind}", *[f"{name}: '{value}'" for name, value in options.items()]])
+    return "inbound: {type: bearer, secret: {env: CT_INBOUND_TOKEN}}", f"inbound: {{{pairs}}}"
+
+
+@pytest.mark.parametrize("kind", INBOUNDS)
+def test_each_way_of_hearing_has_its_options(config: ConfigFile, kind: str) -> None:
+    document = config.read(replaced(DESIGN, inbound_line(kind, INBOUNDS[kind])))
+    values = document.projects[0].values
+    assert (values["inbound_type"], values["inbound_options"]) == (kind, INBOUNDS[kind])
+    assert "inbound_secret" not in values
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "faults"),
+    [
+        ("pubsub", {}, ["audience: missing; pubsub needs it", "service_account: missing; pubsub needs it"]),
+        (
+            "pubsub",
+            INBOUNDS["pubsub"] | {"service_account": "push"},
+            ["service_account: the e-mail address of a service account is expected"],
+        ),
+        (
+            "pubsub",
+            INBOUNDS["pubsub"] | {"subscription": "trackbridge"},
+            ["subscription: projects/…/subscriptions/… is expected"],
+        ),
+        ("pubsub", INBOUNDS["pubsub"] | INBOUNDS["sns"], ["topic_arn: not an option of pubsub"]),
+        ("bearer", {"header": "x-api-key"}, ["header: not an option of bearer"]),
+        (
+            "sns",
+            {"topic_arn": "trackbridge"},
+            [
+                "topic_arn: the ARN of an SNS topic is expected, "
+                "such as arn:aws:sns:eu-central-1:123456789012:trackbridge"
+            ],
+        ),
+        ("sns", {"topic_arn": ""}, ["topic_arn: empty; give a value, or leave the key out"]),
+        ("eventgrid", {"audience": "api://trackbridge"}, ["tenant: missing; eventgrid needs it"]),
+        ("connect", {"audience": "https://b.example.com"}, ["service_account: missing; connect needs it"]),
+        ("sqs", {"region": "eu-central-1"}, ["queue_url: missing; sqs needs it"]),
+        ("sns", {"topic": "x"}, ["topic: unknown key; did you mean topic_arn?", "topic_arn: missing; sns needs it"]),
+    ],
+)
+def test_options_that_do_not_fit_their_type_are_refused_by_name(
+    config: ConfigFile, kind: str, options: dict[str, str], faults: list[str]
+) -> None:
+    found = config.faults(replaced(DESIGN, inbound_line(kind, options)))
+    assert sorted(found) == sorted(f"line 7: projects[0].inbound.{fault}" for fault in faults)
 
 
 def test_unknown_inbound_type_is_refused(config: ConfigFile) -> None:
-    fault = "line 7: projects[0].inbound.type: unknown type; use bearer"
+    types = "bearer, pubsub, sns, eventbridge, eventgrid, connect, sqs or poll"
+    fault = f"line 7: projects[0].inbound.type: {types} is expected"
     assert config.faults(replaced(DESIGN, ("type: bearer", "type: pigeon"))) == [fault]
 
 
@@ -302,6 +359,7 @@ def test_file_of_the_design_is_read_exactly(config: ConfigFile) -> None:
             "client_secret": "swordfish-client",
             "inbound_type": "bearer",
             "inbound_secret": "swordfish-inbound",
+            "inbound_options": {},
             "shipment_state": "forward",
         }
     ]

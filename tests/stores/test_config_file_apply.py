@@ -405,3 +405,18 @@ def test_new_webhook_secret_wishes_for_nothing(applied: ConfigFile, monkeypatch:
     monkeypatch.setenv("AFTERSHIP_SECRET", "swordfish-new")
     applied.apply(DESIGN)
     assert jobs() == []
+
+
+def test_another_way_of_hearing_leaves_nothing_of_the_one_before(config: ConfigFile) -> None:
+    bearer = "inbound: {type: bearer, secret: {env: CT_INBOUND_TOKEN}}"
+    topic = "arn:aws:sns:eu-central-1:123456789012:trackbridge"
+    config.apply(DESIGN)
+    printed = config.apply(DESIGN.replace(bearer, f"inbound: {{type: sns, topic_arn: '{topic}'}}"))
+    assert "    inbound.type: bearer → sns\n" in printed
+    assert f"    inbound: none → topic_arn={topic}\n" in printed
+    project = Project.objects.get(key="demo")
+    assert (project.inbound_type, project.inbound_options, project.can_hear) == ("sns", {"topic_arn": topic}, True)
+    config.apply(DESIGN)
+    project.refresh_from_db()
+    assert (project.inbound_type, project.inbound_options) == ("bearer", {})
+    assert config.apply(DESIGN).endswith("Nothing to do.\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -12,12 +14,15 @@ from django.db.models import Field, Model, URLField
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminTextInputWidget
 
+from stores import inbound
 from stores.admin import ConsoleAdmin
 from stores.config_file.plan import CREDENTIALS
 from stores.models import AfterShipAccount, Project, RateBudget
@@ -34,8 +39,11 @@ SECRETS_OF_ENDPOINTS = {
     "previous_webhook_secret",
     "is_active",
     "inbound_type",
+    "inbound_options",
     "key",
 }
+OPTION = "option_"
+OPTION_FIELDS = [OPTION + name for name in inbound.OPTIONS]
 
 
 class ConnectionAdmin(ImportButton, ConsoleAdmin):
@@ -101,10 +109,61 @@ def next_try(connection: Any) -> SafeString:
     return format_html("{} {}", _("next try"), age(connection.paused_until))
 
 
+class OptionField(forms.CharField):
+    """One option of the way in which messages come. It belongs to some types only, and is shown with these."""
+
+    def __init__(self, name: str) -> None:
+        option = inbound.OPTIONS[name]
+        widget = UnfoldAdminTextInputWidget()
+        super().__init__(
+            label=option.label, help_text=option.help, max_length=inbound.LONGEST, required=False, widget=widget
+        )
+
+
 class ProjectForm(SecretsForm):
+    """The options of the chosen type stand in fields of their own; those of other types are dropped."""
+
     secret_fields = ("client_secret", "inbound_secret")
     client_secret = SecretField(label=gettext_lazy("Client secret"))
     inbound_secret = SecretField(label=gettext_lazy("Inbound secret"), required=False)
+    option_audience = OptionField("audience")
+    option_service_account = OptionField("service_account")
+    option_subscription = OptionField("subscription")
+    option_topic_arn = OptionField("topic_arn")
+    option_header = OptionField("header")
+    option_tenant = OptionField("tenant")
+    option_queue_url = OptionField("queue_url")
+    option_region = OptionField("region")
+    option_access_key_id = OptionField("access_key_id")
+    option_endpoint_url = OptionField("endpoint_url")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in self.instance.inbound_options.items():
+            self.initial[OPTION + name] = value
+
+    def clean(self) -> dict[str, Any]:
+        """Puts the options on the row, and each fault at its field."""
+        facts = super().clean()
+        kind = facts.get("inbound_type", "")
+        names = inbound.WAYS[kind].options if kind in inbound.WAYS else ()
+        options = {name: facts[OPTION + name] for name in names if facts.get(OPTION + name)}
+        for name, words in inbound.faults(kind, options).items() if kind else ():
+            self.add_error(OPTION + name if name else "inbound_type", words)
+        self.instance.inbound_options = options
+        return facts
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """By the names of the row: what is saved, and what its history tells."""
+        typed = super().changed_data
+        changed = [name for name in typed if not name.startswith(OPTION)]
+        return changed + (["inbound_options"] if len(changed) < len(typed) or "inbound_type" in changed else [])
+
+
+def only_for(types: Iterable[str]) -> str:
+    """When the console's toolkit shows a field, in its own language."""
+    return f"{list(types)}.includes(inbound_type)"
 
 
 @admin.register(Project)
@@ -122,9 +181,15 @@ class ProjectAdmin(ConnectionAdmin):
         (gettext_lazy("We call commercetools"), {"fields": ["api_url", "auth_url", "client_id", "client_secret"]}),
         (
             gettext_lazy("commercetools calls us"),
-            {"fields": ["webhook_address", "inbound_type", "inbound_secret"]},
+            {
+                "fields": ["webhook_address", "inbound_type", "inbound_secret", *OPTION_FIELDS],
+                "description": gettext_lazy("How to set up each type in your cloud: docs/connecting.md."),
+            },
         ),
     ]
+    conditional_fields = {OPTION + name: only_for(inbound.ways_with(name)) for name in inbound.OPTIONS} | {
+        "inbound_secret": only_for(name for name, way in inbound.WAYS.items() if way.takes_secret)
+    }
 
     def start_anew(self, connection: Project) -> set[str]:
         connection.access_token, connection.access_token_expires_at = "", None
@@ -132,7 +197,7 @@ class ProjectAdmin(ConnectionAdmin):
 
     @admin.display(description=gettext_lazy("messages"))
     def shown_inbound(self, project: Project) -> SafeString:
-        return two_lines(project.get_inbound_type_display(), "" if project.inbound_secret else _("no secret set"))
+        return two_lines(project.get_inbound_type_display(), "" if project.can_hear else _("not set up"))
 
 
 class RateBudgetInline(TabularInline):
