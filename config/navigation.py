@@ -97,6 +97,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Projects"), "stores", "project", "shopping_cart"),
             entry(_("AfterShip accounts"), "stores", "aftershipaccount", "key"),
             entry(_("Custom types"), "stores", "customtype", "data_object"),
+            page(_("Doctor"), "doctor", "stethoscope", "stores.view_project"),
         ],
     },
     {

@@ -92,7 +92,34 @@ OPTIONS = {
         _("The queue's address, as AWS shows it."),
     ),
     "region": Option(
-        _("Region"), re.compile(r"[a-z0-9-]+"), "a region such as eu-central-1 is expected", _("The queue's region.")
+        _("Region"),
+        re.compile(r"[a-z0-9-]+"),
+        "a region such as eu-central-1 is expected",
+        _("The region of the queue, or of the event bus that setup_commercetools sends to."),
+    ),
+    "project_id": Option(
+        _("Google project"),
+        re.compile(r"[a-z0-9:.-]+"),
+        "the id of a Google Cloud project is expected",
+        _("Optional: the project of the topic that setup_commercetools sends to."),
+    ),
+    "topic": Option(
+        _("Topic"),
+        re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]*"),
+        "the name of a topic is expected, without its project",
+        _("Optional: the topic that setup_commercetools sends to."),
+    ),
+    "account_id": Option(
+        _("AWS account"),
+        re.compile(r"[0-9]{12}"),
+        "an AWS account's twelve digits are expected",
+        _("Optional: the account whose event bus setup_commercetools sends to."),
+    ),
+    "uri": Option(
+        _("Topic endpoint"),
+        re.compile(r"https://[^\s?#]+"),
+        "the https address of an Event Grid topic is expected",
+        _("Optional: the Event Grid topic that setup_commercetools sends to."),
     ),
     "access_key_id": Option(
         _("Access key id"),
@@ -109,15 +136,16 @@ OPTIONS = {
 }
 WAYS = {
     "bearer": Way(proof="secret"),
-    "pubsub": Way(needed=("audience", "service_account"), optional=("subscription",)),
+    "pubsub": Way(needed=("audience", "service_account"), optional=("subscription", "project_id", "topic")),
     "sns": Way(needed=("topic_arn",)),
-    "eventbridge": Way(optional=("header",), proof="secret"),
-    "eventgrid": Way(together=("tenant", "audience"), proof="either"),
+    "eventbridge": Way(optional=("header", "account_id", "region"), proof="secret"),
+    "eventgrid": Way(together=("tenant", "audience"), optional=("uri",), proof="either"),
     "connect": Way(together=("audience", "service_account"), optional=("header",), proof="either"),
     "sqs": Way(needed=("queue_url", "region"), optional=("access_key_id", "endpoint_url")),
     "poll": Way(),
 }
 PULLED = ("sqs", "poll")
+KEY_HEADER = "x-api-key"  # where no other is set
 
 
 def ways_with(option: str) -> list[str]:

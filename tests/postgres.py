@@ -93,7 +93,7 @@ class Postgres:
     def __init__(self, *, tcp: bool = False, durable: bool = False, settings: tuple[str, ...] = ()) -> None:
         self.port = free_port() if tcp else 5432
         self.listen = "127.0.0.1" if tcp else ""
-        self.settings = (*(() if durable else FAST), *settings)
+        self.defaults, self.settings = () if durable else FAST, settings
         self.identity = _unprivileged()
         self.root = Path(tempfile.mkdtemp(prefix="tbpg"))
         where = f"{self.listen}:{self.port}/postgres" if tcp else f"/postgres?host={self.root}"
@@ -124,6 +124,8 @@ class Postgres:
         self.root.chmod(0o755)
         self.binaries = self._binaries()
         self._make_cluster(self.binaries)
+        with (self.data / "postgresql.conf").open("a") as configuration:  # there a test can still turn them
+            configuration.writelines(f"{setting}\n" for setting in self.defaults)
         self.launch()
 
     def launch(self) -> None:

@@ -60,6 +60,7 @@ class JobKind(models.TextChoices):
     REMAP = "remap", _("Move parcels by hand")
     APPLY_STATUS_RULES = "apply_status_rules", _("Apply changed status rules")
     CONFIRM_SUBSCRIPTION = "confirm_subscription", _("Confirm the SNS subscription")
+    DOCTOR = "doctor", _("Examine everything")
 
 
 class RunKind(models.TextChoices):
@@ -69,6 +70,36 @@ class RunKind(models.TextChoices):
     RECONCILE = "reconcile", _("Reconcile")
     REGISTRY = "registry", _("Import from upstream")
     STATUS_RULES = "status_rules", _("Apply changed status rules")
+    DOCTOR = "doctor", _("Examination")
+
+
+class Health(models.TextChoices):
+    """How well a thing that was examined is."""
+
+    FINE = "fine", _("Fine")
+    WARNING = "warning", _("Warning")
+    BROKEN = "broken", _("Broken")
+
+
+class Area(models.TextChoices):
+    """What an examination looks at."""
+
+    CONNECTION = "connection", _("Connection")
+    CREDENTIALS = "credentials", _("Credentials")
+    TOKEN = "token", _("Token life")
+    SCOPES = "scopes", _("Scopes")
+    TYPES = "types", _("Types")
+    SUBSCRIPTION = "subscription", _("Subscription")
+    LAST_MESSAGE = "last_message", _("Last message")
+    SIGNATURE = "signature", _("Signatures")
+    DOOR = "door", _("Webhook address")
+    LIMITS = "limits", _("Plan limits")
+    CARRIERS = "carriers", _("Carriers")
+    CLOCK = "clock", _("Clock")
+    ADDRESS = "address", _("Public address")
+    DATABASE = "database", _("Database")
+    QUEUE = "queue", _("Queue")
+    MAIL = "mail", _("Mail")
 
 
 class ProblemKind(models.TextChoices):

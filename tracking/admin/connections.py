@@ -136,6 +136,10 @@ class ProjectForm(SecretsForm):
     option_region = OptionField("region")
     option_access_key_id = OptionField("access_key_id")
     option_endpoint_url = OptionField("endpoint_url")
+    option_project_id = OptionField("project_id")
+    option_topic = OptionField("topic")
+    option_account_id = OptionField("account_id")
+    option_uri = OptionField("uri")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

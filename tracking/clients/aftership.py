@@ -7,6 +7,7 @@ all workers until AfterShip's window resets. Facts: https://www.aftership.com/do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -40,6 +41,14 @@ class Budget(Protocol):
 
     def block(self, endpoint: str, seconds: float) -> None:
         """AfterShip said 429: nobody calls this endpoint for so long."""
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """``couriers``: how many are switched on in the account; ``per_second``: the rate AfterShip itself names."""
+
+    couriers: int
+    per_second: int | None
 
 
 class AfterShipClient:
@@ -116,21 +125,30 @@ class AfterShipClient:
             params["slug"] = _filter(slugs)
         return _objects(self._call("GET", "/couriers", endpoint="GET /couriers", params=params), "couriers")
 
+    def check_key(self) -> KeyCheck:
+        """One cheap call that shows whether the key works. AccountStopped where it does not."""
+        answer = self._ask("GET", "/couriers", endpoint="GET /couriers", params={"active": _filter(True)})
+        limit = str(answer.headers.get("X-RateLimit-Limit") or "")
+        couriers = len(_objects(answer.body["data"], "couriers"))
+        return KeyCheck(couriers, int(limit) if limit.isdecimal() else None)
+
     def detect_couriers(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
         """Couriers whose numbers look like ``tracking_number``: hints, often many, sometimes none."""
         data = self._call("POST", "/couriers/detect", endpoint="POST /couriers/detect", json=fields, is_safe=True)
         return _objects(data, "couriers")
 
     def _call(self, method: str, path: str, *, endpoint: str, **arguments: Any) -> dict[str, Any]:
+        data: dict[str, Any] = self._ask(method, path, endpoint=endpoint, **arguments).body["data"]
+        return data
+
+    def _ask(self, method: str, path: str, *, endpoint: str, **arguments: Any) -> Answer:
         self._budget.acquire(endpoint)
         try:
-            answer = self._http.call(method, path, endpoint=endpoint, headers=self._headers, **arguments)
+            return self._http.call(method, path, endpoint=endpoint, headers=self._headers, **arguments)
         except RetryLater as error:
             if error.code == "429":
                 self._budget.block(endpoint, error.retry_after_seconds or 1.0)
             raise
-        data: dict[str, Any] = answer.body["data"]
-        return data
 
 
 def classify(answer: Answer) -> UpstreamError | None:

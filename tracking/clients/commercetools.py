@@ -36,6 +36,14 @@ class Token:
         return self.expires_at - TOKEN_MARGIN > datetime.now(UTC)
 
 
+@dataclass(frozen=True)
+class Grant:
+    """What a token allows, as commercetools names it (``manage_orders:demo``), and for how long."""
+
+    scopes: frozenset[str]
+    lifetime: timedelta
+
+
 class TokenStore(Protocol):
     """Where all processes keep the project's one token."""
 
@@ -92,6 +100,47 @@ class CommercetoolsClient:
     def update_type(self, type_id: str, version: int, actions: list[dict[str, Any]]) -> dict[str, Any]:
         """Returns the Type. Conflict unless ``version`` is the newest."""
         return self._update(f"/types/{_segment(type_id)}", "POST /types/{id}", version, actions)
+
+    def delete_type(self, type_id: str, version: int) -> dict[str, Any]:
+        """Refused ``ReferenceExists`` while an order or parcel carries it."""
+        return self._delete(f"/types/{_segment(type_id)}", "DELETE /types/{id}", version)
+
+    def list_subscriptions(self) -> list[dict[str, Any]]:
+        """All of the project (at most 50), secrets masked."""
+        return list(self._scan("subscriptions"))
+
+    def create_subscription(self, draft: dict[str, Any]) -> dict[str, Any]:
+        """The new Subscription. commercetools sends a test notification first: Refused where that cannot be sent."""
+        return self._call("POST", "/subscriptions", "POST /subscriptions", json=draft)
+
+    def update_subscription(self, subscription_id: str, version: int, actions: list[dict[str, Any]]) -> dict[str, Any]:
+        """Returns the Subscription. Conflict unless ``version`` is the newest."""
+        path = f"/subscriptions/{_segment(subscription_id)}"
+        return self._update(path, "POST /subscriptions/{id}", version, actions)
+
+    def delete_subscription(self, subscription_id: str, version: int) -> dict[str, Any]:
+        """Returns what was deleted. Conflict unless ``version`` is the newest."""
+        return self._delete(f"/subscriptions/{_segment(subscription_id)}", "DELETE /subscriptions/{id}", version)
+
+    def subscription_health(self, subscription_id: str) -> int:
+        """HTTP status of the probe, which needs no token: 200 healthy, 503 may pass, 400 will not by itself.
+
+        RetryLater where there was no answer at all.
+        """
+        path = f"/subscriptions/{_segment(subscription_id)}/health"
+        try:
+            return self._api.call("GET", path, endpoint="GET /subscriptions/{id}/health").status
+        except UpstreamError as error:  # also "unreadable": no body is documented for a 200
+            if error.status is None:
+                raise
+            return error.status
+
+    def check_credentials(self) -> Grant:
+        """A new token, shared with all processes, whatever the old one is still good for; and what it allows."""
+        answer, asked_at = self._ask_for_token()
+        token = _token_of(answer, asked_at)
+        self._tokens.save(token)
+        return Grant(frozenset(str(answer.body.get("scope") or "").split()), token.expires_at - asked_at)
 
     def get_project(self) -> dict[str, Any]:
         """Languages, countries, whether messages are kept."""
@@ -157,6 +206,9 @@ class CommercetoolsClient:
     def _update(self, path: str, endpoint: str, version: int, actions: list[dict[str, Any]]) -> dict[str, Any]:
         return self._call("POST", path, endpoint, json={"version": version, "actions": actions})
 
+    def _delete(self, path: str, endpoint: str, version: int) -> dict[str, Any]:
+        return self._call("DELETE", path, endpoint, params={"version": version})
+
     def _call(self, method: str, path: str, endpoint: str, **arguments: Any) -> dict[str, Any]:
         token = self._token()
         try:
@@ -181,7 +233,10 @@ class CommercetoolsClient:
         return token
 
     def _fetch_token(self) -> Token:
-        """Without ``scope``: the token then carries every scope of the client."""
+        return _token_of(*self._ask_for_token())
+
+    def _ask_for_token(self) -> tuple[Answer, datetime]:
+        """The answer, and when it was asked for. Without ``scope`` the token carries every scope of the client."""
         form = {"grant_type": "client_credentials"}
         asked_at = datetime.now(UTC)
         try:
@@ -190,8 +245,11 @@ class CommercetoolsClient:
             )
         except Refused as error:  # nothing the auth host refuses may look like a refusal of the order
             raise AccountStopped(UPSTREAM, error.code, error.message, error.status) from error
-        lifetime = timedelta(seconds=answer.body["expires_in"])
-        return Token(answer.body["access_token"], asked_at + lifetime)
+        return answer, asked_at
+
+
+def _token_of(answer: Answer, asked_at: datetime) -> Token:
+    return Token(answer.body["access_token"], asked_at + timedelta(seconds=answer.body["expires_in"]))
 
 
 def classify(answer: Answer) -> UpstreamError | None:

@@ -130,19 +130,21 @@ class Http:
         params: Params | None = None,
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         is_safe: bool | None = None,
     ) -> Answer:
         """Send and return the good answer; raises subclasses of UpstreamError only.
 
-        ``path`` is percent-encoded by the caller (``segment``). ``is_safe`` says that the call changes nothing upstream
-        (default: a GET does not): then it never counts as maybe applied, and where the pooled connection turns out to
-        be dead it is repeated once on a fresh one. RuntimeError inside a database transaction: a bug of the caller.
+        ``path`` is percent-encoded by the caller (``segment``); ``content`` is a body to be sent as it is. ``is_safe``
+        says that the call changes nothing upstream (default: a GET does not): then it never counts as maybe applied,
+        and where the pooled connection turns out to be dead it is repeated once on a fresh one. RuntimeError inside a
+        database transaction: a bug of the caller.
         """
         _refuse_inside_transaction()
         safe = method == "GET" if is_safe is None else is_safe
-        sending = _Sending(self, method, path, endpoint, params or {}, json, form, headers or {}, auth)
+        sending = _Sending(self, method, path, endpoint, params or {}, json, form, content, headers or {}, auth)
         try:
             return sending.run(safe)
         except RetryLater as error:
@@ -163,6 +165,7 @@ class _Sending:
     params: Params
     json: Any
     form: Mapping[str, str] | None
+    content: bytes | None
     headers: Mapping[str, str]
     auth: tuple[str, str] | None
 
@@ -202,7 +205,7 @@ class _Sending:
                 self.http.base_url + self.path,
                 params=self.params,
                 json=self.json,
-                data=self.form,
+                data=self.form if self.content is None else self.content,
                 headers={**self.headers, **({correlation.HEADER: correlation_id} if correlation_id else {})},
                 auth=self.auth or _without_netrc,
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, left), min(READ_TIMEOUT_SECONDS, left)),

@@ -81,6 +81,10 @@ class SandboxClient:
         """Every message the project has emitted, in order."""
         return self.call("GET", f"/commercetools/{project}/messages")["messages"]
 
+    def set_subscription_status(self, project: str, key: str, status: str) -> dict[str, Any]:
+        """Break a Subscription, or mend it: ``ConfigurationErrorDeliveryStopped``, ``Healthy`` …"""
+        return self.call("PUT", f"/commercetools/{project}/subscriptions/{key}", {"status": status})
+
     def expire_tokens(self) -> int:
         """End every access token now; says how many there were."""
         return self.call("POST", "/commercetools/expire-tokens")["expired"]

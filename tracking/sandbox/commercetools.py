@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tracking.sandbox import commercetools_errors as errors
-from tracking.sandbox import orders
+from tracking.sandbox import orders, subscriptions
 from tracking.sandbox.commercetools_errors import CommercetoolsError
 from tracking.sandbox.dials import Dials
 from tracking.sandbox.journal import order_changes
@@ -98,8 +98,10 @@ class Commercetools:
     def _answer(self, request: Request) -> Answer:
         if request.segments == ["oauth", "token"] and request.method == "POST":
             return self._grant(request)
-        token = self._token(request)
         endpoint = self._endpoint(request)
+        if endpoint is not None and endpoint.verb == self._probe_subscription:
+            return self._probe_subscription(request, **endpoint.values)
+        token = self._token(request)
         if endpoint is None:
             raise CommercetoolsError(404, "ResourceNotFound", f"The path '{request.path}' is not known.")
         key = request.segments[0]
@@ -118,7 +120,7 @@ class Commercetools:
             prefix, store, rest = "/{projectKey}/in-store/key={storeKey}", rest[1][4:], rest[2:]
         endpoint = self._order_endpoint(method, rest, store) if rest[:1] == ["orders"] else None
         if endpoint is None and store is None:
-            endpoint = self._other_endpoint(method, rest)
+            endpoint = self._other_endpoint(method, request.segments[0], rest)
         if endpoint is not None:
             endpoint.template = prefix + endpoint.template
         return endpoint
@@ -139,7 +141,7 @@ class Commercetools:
                 return Endpoint(template, scopes, verb, {"store": store, "identity": identity})
         return None
 
-    def _other_endpoint(self, method: str, rest: list[str]) -> Endpoint | None:
+    def _other_endpoint(self, method: str, project_key: str, rest: list[str]) -> Endpoint | None:
         match [method, *rest]:
             case ["GET"]:
                 return Endpoint("", ("view_project_settings", "manage_project_settings"), self._read_project)
@@ -157,6 +159,20 @@ class Commercetools:
                 scopes = {"stores": ("view_stores", "manage_stores")}.get(kind, ("view_channels", "view_products"))
                 values: dict[str, Any] = {"kind": kind, "identity": _identity(which[0]) if which else None}
                 return Endpoint(_template(f"/{kind}", *which), scopes, self._read_registry, values)
+            case ["GET" | "POST", "subscriptions"]:
+                verb = self._query_subscriptions if method == "GET" else self._create_subscription
+                return Endpoint("/subscriptions", ("manage_subscriptions",), verb)
+            case ["GET", "subscriptions", which, "health"]:
+                values = {"project_key": project_key, "identity": _identity(which)}
+                return Endpoint("/subscriptions/{id}/health", (), self._probe_subscription, values)
+            case ["GET" | "POST" | "DELETE", "subscriptions", which]:
+                verb = {
+                    "GET": self._read_subscription,
+                    "POST": self._update_subscription,
+                    "DELETE": self._delete_subscription,
+                }[method]
+                values = {"identity": _identity(which)}
+                return Endpoint(_template("/subscriptions", which), ("manage_subscriptions",), verb, values)
             case ["GET", "messages"]:
                 return Endpoint("/messages", ("view_messages", "view_orders"), self._query_messages)
             case ["GET", "messages", message_id]:
@@ -323,6 +339,48 @@ class Commercetools:
             project.version += 1
         return Answer(200, project.document(), effect="updated")
 
+    # -- subscriptions
+
+    def _query_subscriptions(self, request: Request, project: Project, _token: Token) -> Answer:
+        return Answer(200, query_page(list(project.subscriptions.by_id.values()), request))
+
+    def _create_subscription(self, request: Request, project: Project, _token: Token) -> Answer:
+        with project.lock:
+            document = project.subscriptions.create(_json_object(request))
+        self.projects.send(project, subscriptions.test_notification(project.key, document))
+        return Answer(201, document, effect="created", subject=document.get("key", ""))
+
+    def _read_subscription(
+        self, _request: Request, project: Project, _token: Token, identity: dict[str, str]
+    ) -> Answer:
+        return Answer(200, project.subscriptions.find(identity))
+
+    def _update_subscription(
+        self, request: Request, project: Project, _token: Token, identity: dict[str, str]
+    ) -> Answer:
+        body = _json_object(request)
+        with project.lock:
+            document = project.subscriptions.find(identity)
+            _check_version(document, str(body.get("version")))
+            document = project.subscriptions.update(document, body.get("actions") or [])
+        return Answer(200, document, effect="updated", subject=document.get("key", ""))
+
+    def _delete_subscription(
+        self, request: Request, project: Project, _token: Token, identity: dict[str, str]
+    ) -> Answer:
+        with project.lock:
+            document = project.subscriptions.find(identity)
+            _check_version(document, request.one("version") or "")
+            del project.subscriptions.by_id[document["id"]]
+        return Answer(200, document, effect="deleted", subject=document.get("key", ""))
+
+    def _probe_subscription(self, _request: Request, project_key: str, identity: dict[str, str]) -> Answer:
+        """Needs no token."""
+        project = self.projects.by_key.get(project_key)
+        if project is None:
+            raise errors.not_found(f"key '{project_key}'")
+        return Answer(subscriptions.health(project.subscriptions.find(identity)))
+
     def expire_tokens(self) -> int:
         """End all tokens now, as if revoked; says how many there were."""
         ended = len(self._tokens)
@@ -333,6 +391,12 @@ class Commercetools:
         """Forget all projects and tokens."""
         self.projects.by_key.clear()
         self._tokens.clear()
+
+
+def _check_version(document: dict[str, Any], given: str) -> None:
+    if given != str(document["version"]):
+        expected = int(given) if given.isdecimal() else 0
+        raise errors.concurrent_modification(document["id"], expected, document["version"])
 
 
 def _type(project: Project, identity: dict[str, str]) -> dict[str, Any]:

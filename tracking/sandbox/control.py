@@ -78,6 +78,8 @@ class Control:
                 return lambda _request: world.delete_order(world.project(key), order_id)
             case ["POST", key, "orders", order_id, "foreign-update"]:
                 return lambda request: world.foreign_update(world.project(key), order_id, request.json()["actions"])
+            case ["PUT", key, "subscriptions", which]:
+                return lambda request: world.project(key).subscriptions.set_status(which, request.json()["status"])
             case ["GET", key, "messages"]:
                 return lambda _request: {"messages": list(world.project(key).messages)}
         return None

@@ -14,6 +14,7 @@ from typing import Any
 
 UPSTREAM: dict[str, Any] = {
     "latency_ms": 0,
+    "clock_ahead_seconds": 0.0,
     "fail": [],
     "fail_rate": 0.0,
     "drop_answer": [],

@@ -16,6 +16,7 @@ from tracking.sandbox import orders
 from tracking.sandbox.clock import millis
 from tracking.sandbox.dials import Dials
 from tracking.sandbox.order_actions import Edit, apply_actions
+from tracking.sandbox.subscriptions import SubscriptionStore
 from tracking.sandbox.types_ import TypeStore
 from tracking.sandbox.webhooks import Sender, message_retry
 from tracking.sandbox.wire import copy, dump
@@ -38,6 +39,7 @@ class Project:
     messages_enabled: bool = True
     version: int = 1
     types: TypeStore = field(default_factory=TypeStore)
+    subscriptions: SubscriptionStore = field(default_factory=SubscriptionStore)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -180,6 +182,13 @@ class Projects:
     def _push(self, project: Project, message: dict[str, Any]) -> None:
         push = project.push
         if not push or (push.get("types") and message["type"] not in push["types"]):
+            return
+        self.send(project, message)
+
+    def send(self, project: Project, message: dict[str, Any]) -> None:
+        """Hand a notification of any kind to the project's push address, if it has one."""
+        push = project.push
+        if not push:
             return
         body = dump(message)
         if len(body) > MESSAGE_BYTES:

@@ -81,6 +81,8 @@ class Sandbox:
             time.sleep(latency / 1000)
         rule = self.dials.fault(name, call)
         answer = upstream.spoiled(request, rule) if rule else upstream.answer(request)
+        if ahead := self.dials.value(name, "clock_ahead_seconds"):
+            answer.headers["Date"] = formatdate(time.time() + ahead, usegmt=True)
         dropped = rule is None and self.dials.drops_answer(name, call)
         endpoint, owner = upstream.template(request), upstream.owner(request)
         self.journal.record(name, request, answer, endpoint=endpoint, owner=owner, dropped=dropped)

@@ -36,6 +36,7 @@ from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import openings, patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
+from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
@@ -75,6 +76,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.APPLY_STATUS_RULES: lambda subject: apply_changed_rules(int(subject)),
     JobKind.CONFIRM_SUBSCRIPTION: lambda subject: confirm_subscription(int(subject)),
     JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
+    JobKind.DOCTOR: run_wanted,
 }
 
 

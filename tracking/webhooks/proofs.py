@@ -28,12 +28,13 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from django.http import HttpRequest
 from django.utils import timezone
 
-from stores.inbound import can_prove
+from stores.inbound import KEY_HEADER, can_prove
 from stores.models import Project
 from tracking.clients.keys import UnknownKey, certificates, key_sets
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_sns import is_certificate_address, parse_sns
 from tracking.payloads.json_text import loads
+from tracking.payloads.signature import sign
 
 GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
 GOOGLE = ("https://accounts.google.com", "accounts.google.com")
@@ -43,7 +44,6 @@ ALGORITHM = "RS256"
 LEEWAY_SECONDS = 60
 SNS_OLDEST, SNS_AHEAD = timedelta(hours=1), timedelta(minutes=5)
 SNS_HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {"1": hashes.SHA1, "2": hashes.SHA256}
-DEFAULT_KEY_HEADER = "x-api-key"
 
 TOKEN_FAULTS: dict[type[jwt.PyJWTError], tuple[str, str]] = {
     jwt.ExpiredSignatureError: ("token_expired", "The token has expired."),
@@ -81,7 +81,7 @@ class AfterShipHmac:
         given = header(request, "aftership-hmac-sha256")
         if not given:
             raise Forged("signature_missing", "The header aftership-hmac-sha256 is missing.")
-        if not fits_any(given, [base64.b64encode(hmac_of(secret, body)).decode() for secret in self.secrets]):
+        if not fits_any(given, [sign(secret, body) for secret in self.secrets]):
             raise Forged("signature_wrong", "The signature does not fit this body and this endpoint's secret.")
 
 
@@ -215,7 +215,7 @@ PROOFS: dict[str, Callable[[dict[str, str], str], Proof]] = {
     Project.Inbound.BEARER: lambda options, secret: Bearer(secret),
     Project.Inbound.PUBSUB: lambda options, secret: google_token(options),
     Project.Inbound.SNS: lambda options, secret: SnsSignature(options["topic_arn"]),
-    Project.Inbound.EVENTBRIDGE: lambda options, secret: KeyHeader(options.get("header", DEFAULT_KEY_HEADER), secret),
+    Project.Inbound.EVENTBRIDGE: lambda options, secret: KeyHeader(options.get("header", KEY_HEADER), secret),
     Project.Inbound.EVENTGRID: eventgrid,
     Project.Inbound.CONNECT: connect,
 }
