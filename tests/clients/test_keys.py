@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -163,3 +164,12 @@ def test_made_up_addresses_push_no_good_one_out(server: ScriptedServer, monkeypa
             keys_of.key(f"{address}/{number}", "one")
     assert keys_of.key(address, "one")
     assert (len(server.asked), len(keys_of._held)) == (11, 3)
+
+
+def test_many_that_ask_at_once_cost_one_fetch(server: ScriptedServer) -> None:
+    keys_of, address = source(server)
+    server.will(Reply(body={"keys": [published("one")]}, delay_seconds=0.2))
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda _: numbers_of({"one": keys_of.key(address, "one")}), range(6)))
+    assert found == [{"one": modulus("one")}] * 6
+    assert len(server.asked) == 1
