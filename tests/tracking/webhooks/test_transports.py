@@ -52,7 +52,9 @@ from tests.tracking.webhooks.senders import (
 from tests.tracking.webhooks.test_storing import Lines
 from tracking.clients import keys
 from tracking.clients.errors import RetryLater
+from tracking.enums import ReceiptState
 from tracking.models import Receipt
+from tracking.services import pump
 
 pytestmark = pytest.mark.django_db
 DOWN = RetryLater("keys", "timeout", "No answer in time.")
@@ -595,6 +597,43 @@ def test_connect_s_forwarder_with_an_hmac(form: str) -> None:
 def test_another_hmac_is_refused(headers: dict[str, str], reason: str) -> None:
     project("connect", "a-long-secret", header="x-signature")
     assert is_refused(knock(COMMERCETOOLS, pubsub(), headers), reason)
+
+
+# ── what is authentic and can never be read ──────────────────────────────────────────────────────────────────────────
+
+JUNK = {
+    "no JSON": b"no JSON",
+    "half a message": MESSAGE[:200],
+    "no resource": b'{"notificationType": "Message", "id": "m", "type": "OrderCreated"}',
+    "text": b'"hello"',
+}
+
+
+def send_to(kind: str, body: bytes) -> HttpResponse:
+    """An authentic request of a project of this type, just as its broker would wrap the body."""
+    if kind == "pubsub":
+        project(kind, audience=AUDIENCE, service_account=ACCOUNT)
+        return with_token(pubsub(body), token(google_claims()))
+    if kind == "sns":
+        project(kind, topic_arn=TOPIC)
+        return post_sns(sns_signed(sns(body)))
+    if kind == "eventgrid":
+        project(kind, tenant=TENANT, audience=APP)
+        return with_token(body, token(entra_claims()))
+    project(kind, "a-long-key", **({"header": "x-api-key"} if kind == "eventbridge" else {}))
+    return knock(COMMERCETOOLS, body, {"x-api-key": "a-long-key", "authorization": "Bearer a-long-key"})
+
+
+@pytest.mark.parametrize("kind", ["bearer", "pubsub", "sns", "eventbridge", "eventgrid", "connect"])
+@pytest.mark.parametrize("junk", JUNK)
+def test_what_can_never_be_read_is_answered_200_kept_and_quarantined_with_its_cause(kind: str, junk: str) -> None:
+    assert send_to(kind, JUNK[junk]).status_code == 200
+    receipt = Receipt.objects.get()
+    assert bytes(receipt.body) == JUNK[junk]
+    assert pump.drain_receipts() == 1
+    receipt.refresh_from_db()
+    assert (receipt.state, receipt.attempts) == (ReceiptState.QUARANTINED, 0)
+    assert receipt.outcome.startswith(("not JSON: ", "resource: missing", "not an object"))
 
 
 # ── doors that are shut ──────────────────────────────────────────────────────────────────────────────────────────────
