@@ -17,6 +17,7 @@ from stores.rule_set import snapshot
 from tests import factories as make
 from tests.tracking.stories import tell_story
 from tracking.enums import (
+    Area,
     JobKind,
     ParcelStatus,
     ProblemKind,
@@ -28,6 +29,7 @@ from tracking.enums import (
 )
 from tracking.models import Heartbeat, Order, Parcel, Problem, Refusal, SeenCode, Tracking
 from tracking.services.carrier_case import case_of
+from tracking.services.doctor.findings import broken, fine, warning
 from tracking.services.link import link_parcel
 from tracking.services.number_forms import form_of
 from tracking.services.rules import change_rules
@@ -77,6 +79,7 @@ def fill() -> None:
     codes(orders)
     tell_story()
     remap_some()
+    examine()
     people()
 
 
@@ -275,6 +278,29 @@ def import_anew() -> None:
         kind=RunKind.REGISTRY, subject="commercetools:demo", findings=findings,
         counts={"stores new": 1, "stores changed": 1, "stores gone": 1, "channels new": 2},
     )  # fmt: skip
+
+
+def examine() -> None:
+    """The last examination: a carrier is unmapped, the Subscription was stopped; and one that is under way."""
+    well = [
+        fine(Area.ADDRESS, "https://bridge.example.com is encrypted."),
+        fine(Area.DATABASE, "PostgreSQL answers, and has on disk what it committed."),
+        fine(Area.QUEUE, "A worker shows life."),
+        warning(Area.MAIL, "Mails do not leave this machine.", "Set EMAIL_URL to your mail server."),
+    ]
+    stopped = "trackbridge-orders was stopped (ConfigurationErrorDeliveryStopped): messages are lost."
+    unmapped = "3 of 940 parcels of the newest orders name a carrier that nothing maps: Pigeon Express (3)."
+    shop = [
+        fine(Area.CREDENTIALS, "Client id and secret are accepted."),
+        fine(Area.SCOPES, "All that are needed, those for setting up included."),
+        broken(Area.SUBSCRIPTION, stopped, "Mend the rights on the destination, then set up again."),
+        warning(Area.CARRIERS, unmapped, "Map these texts at the carrier workbench."),
+    ]
+    found = {"trackbridge": well, "commercetools:demo": shop}
+    kept = {part: [one.document() for one in findings] for part, findings in found.items()}
+    facts = {"kind": RunKind.DOCTOR, "subject": "all", "parameters": {"parts": [*kept, "aftership:main"]}}
+    make.make_run(**facts, findings=kept, counts={"fine": 5, "warning": 2, "broken": 1})
+    make.make_run(**facts, findings={"trackbridge": kept["trackbridge"]}, finished_at=None)
 
 
 def make_doubts(orders: list[Order]) -> None:

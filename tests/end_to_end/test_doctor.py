@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
-from stores.models import Project
+from stores.models import Project, RateBudget
 from tests.end_to_end.world import SECRET, World, parcel
 from tests.postgres import free_port
-from tracking.enums import ReceiptState
-from tracking.models import Heartbeat, Job, Order, Receipt
+from tracking.enums import JobKind, ReceiptState, RunKind
+from tracking.models import Attempt, Heartbeat, Job, Order, Receipt, Run
 from tracking.payloads import self_test
 from tracking.services import connections
+from tracking.services.doctor import doors
+from tracking.services.doctor.examine import found_in, want
 from tracking.services.setup import set_up
 from tracking.webhooks.authentication import forget
 
@@ -246,3 +249,102 @@ def test_what_is_broken_is_named_with_its_next_step(
     (line,) = [one for one in found[part] if one["area"] == area and one["state"] == "broken"]
     assert words in line["words"]
     assert line["next_step"]
+
+
+def warned(world: World, part: str, area: str) -> dict[str, str]:
+    """The one warning of this area; nothing else is broken."""
+    go, found = examined()
+    assert go
+    (line,) = [one for one in found[part] if one["area"] == area and one["state"] == "warning"]
+    return line
+
+
+def test_carriers_that_nothing_maps_are_named_with_their_number(well: World) -> None:
+    well.order(parcel("RR123456785DE", "Pigeon Express"), parcel("RR123456786DE", "pigeon_express"), number="DE-1002")
+    well.work()
+    line = warned(well, DEMO, "carriers")
+    assert line["words"] == (
+        "2 of 3 parcels of the newest orders name a carrier that nothing maps: Pigeon Express (1), pigeon_express (1)."
+    )
+
+
+def test_a_client_for_daily_work_only_is_fine_and_the_subscription_unseen(well: World) -> None:
+    daily = "manage_orders:demo view_types:demo view_stores:demo view_products:demo"
+    well.sandbox.project("demo", scope=daily)
+    assert "It cannot be looked at" in warned(well, DEMO, "subscription")["words"]
+    _, found = examined()
+    words = "All of the daily work. Only setting up would need manage_types:demo (makes and extends Types)."
+    assert ("scopes", words) in lines(found, DEMO, "fine")
+
+
+def test_a_short_lived_token_is_told(well: World) -> None:
+    well.sandbox.project("demo", token_seconds=600)
+    assert warned(well, DEMO, "token")["words"] == "A token lives only 10 minutes."
+
+
+def test_limits_that_were_met_lately_are_told(well: World) -> None:
+    well.sandbox.set_dials(aftership={"fail": [{"status": 429, "match": "GET /tracking", "count": 1}]})
+    _, found = examined()
+    assert [area for area, _ in lines(found, MAIN, "broken")] == ["credentials"]
+    RateBudget.objects.update(next_free_at=0)
+    assert warned(well, MAIN, "limits")["words"] == "In the last day 1 calls were too fast for the plan (429)."
+
+
+def test_a_door_whose_proof_only_the_broker_can_make_has_to_turn_us_away(well: World) -> None:
+    Project.objects.update(inbound_type="sns")
+    forget()
+    _, found = examined()
+    ((_, words),) = [line for line in lines(found, DEMO, "fine") if line[0] == "door"]
+    assert "answers, and takes nothing unsigned. Only AWS SNS over HTTPS itself can sign" in words
+    Project.objects.update(inbound_options={})
+    _, found = examined()
+    words = "It is not set what proves who sends: every message is turned away."
+    assert ("door", words) in lines(found, DEMO, "broken")
+
+
+def test_where_nothing_is_sent_there_is_no_door_and_no_subscription(well: World) -> None:
+    Project.objects.update(inbound_type="poll", poll="orders")
+    _, found = examined()
+    fine = lines(found, DEMO, "fine")
+    assert ("door", "Nothing is sent here: messages are fetched.") in fine
+    assert ("subscription", "None is needed: we ask.") in fine
+
+
+def test_a_test_event_that_a_worker_takes_in_is_no_sign_of_life(well: World) -> None:
+    long_ago = timezone.now() - timedelta(days=2)
+    Project.objects.update(heard_at=long_ago)
+    code = "a-worker-was-quicker"
+    body = self_test.commercetools_body("demo", code)
+    path = reverse("commercetools-messages", args=["demo"])
+    assert doors.post(path, body, doors.proof_of(well.project, body)) == 200
+    assert Receipt.objects.get(event_id=self_test.event_id(code)).state == ReceiptState.PENDING
+    well.work()
+    receipt = Receipt.objects.get(event_id=self_test.event_id(code))
+    assert (receipt.state, receipt.outcome) == (ReceiptState.IGNORED, self_test.OUTCOME)
+    assert Project.objects.get(pk=well.project.pk).heard_at == long_ago
+
+
+def test_a_worker_examines_what_the_console_asked_for(well: World) -> None:
+    want()
+    well.work()
+    run = Run.objects.get(kind=RunKind.DOCTOR)
+    assert run.finished_at is not None
+    assert list(found_in(run)) == [HOUSE, DEMO, MAIN]
+    assert run.counts["fine"] > 15
+    assert "broken" not in run.counts
+    job = Job.objects.get(kind=JobKind.DOCTOR)
+    assert (job.want, job.done, job.dead_at) == (1, 1, None)
+    upstreams = set(Attempt.objects.filter(correlation_id=run.correlation_id).values_list("upstream", flat=True))
+    assert upstreams == {DEMO, MAIN}
+
+
+def test_no_secret_is_told_nor_kept(well: World) -> None:
+    other_webhook_secret(well, None)
+    wrong_secret(well, None)
+    examined()
+    secrets = ("inbound-token-of-demo", SECRET, "asat_main")
+    kept = [
+        *Run.objects.values_list("findings", flat=True),
+        *Attempt.objects.values_list("request_excerpt", "response_excerpt", "path", "message"),
+    ]
+    assert [secret for secret in secrets if secret in str(kept)] == []

@@ -23,7 +23,7 @@ from tracking.admin.base import Table
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, NOTHING, age, badge
 from tracking.enums import Area, Health
 from tracking.models import Run
-from tracking.services.doctor.examine import HOUSE, last_run, want, wanted_since
+from tracking.services.doctor.examine import HOUSE, found_in, last_run, want, wanted_since
 from tracking.services.doctor.findings import is_go
 
 MAY_VIEW, MAY_CHECK = "stores.view_project", "stores.change_project"
@@ -85,7 +85,7 @@ def tables(run: Run) -> list[Table]:
             [row(one) for one in sorted(findings, key=lambda one: WORST_FIRST.index(Health(one["state"])))],
             _("Nothing was looked at: it is gone."),
         )
-        for part, findings in run.findings.items()
+        for part, findings in found_in(run).items()
     ]
 
 

@@ -34,7 +34,7 @@ def run(findings: dict[str, Any], *, minutes: int = 3, is_finished: bool = True)
     return make.make_run(
         kind=RunKind.DOCTOR,
         subject=ALL,
-        parameters={"parts": PARTS},
+        parameters={"parts": [*dict.fromkeys([*findings, *PARTS])]},
         findings=findings,
         counts=counts,
         finished_at=ended if is_finished else None,

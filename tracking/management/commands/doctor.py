@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tracking.enums import Health
 from tracking.management.commands._arguments import project_of
 from tracking.services import connections
-from tracking.services.doctor.examine import ALL, whole
+from tracking.services.doctor.examine import ALL, found_in, whole
 from tracking.services.doctor.findings import is_go
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = options["project"]
-        found = whole(connections.upstream_key(project_of(key)) if key else ALL).findings
+        found = found_in(whole(connections.upstream_key(project_of(key)) if key else ALL))
         go = is_go(one for part in found.values() for one in part)
         if options["json"]:
             self.stdout.write(json.dumps({"go": go, "findings": found}, ensure_ascii=False, indent=2))

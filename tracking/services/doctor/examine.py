@@ -91,6 +91,11 @@ def examined(part: str) -> Findings:
         yield from examine_account(connection)
 
 
+def found_in(run: Run) -> dict[str, list[dict[str, Any]]]:
+    """What was found so far, part by part in the order of the examination: a database keeps no order of names."""
+    return {part: run.findings[part] for part in run.parameters.get("parts", []) if part in run.findings}
+
+
 def counted(findings: dict[str, list[dict[str, Any]]]) -> Counter[str]:
     """How many findings are fine, warnings and broken."""
     return Counter(one["state"] for part in findings.values() for one in part)

@@ -165,18 +165,23 @@ def carriers(project: Project) -> Findings:
     """How many parcels of the newest orders name a carrier that something maps."""
     orders = Order.objects.filter(project=project).order_by("-created_at")[:ORDERS_LOOKED_AT]
     parcels = Parcel.objects.filter(order__in=list(orders.values_list("pk", flat=True)), removed_at=None)
-    named = parcels.exclude(tracking_number="").values_list("carrier", flat=True)
-    texts = Counter(normalise_carrier(text) for text in named)
+    texts = Counter(parcels.exclude(tracking_number="").values_list("carrier", flat=True))
     if not texts:
         yield fine(Area.CARRIERS, "No parcel has a number yet.")
         return
-    mapped = set(CarrierMapping.objects.filter(carrier_key__in=texts).values_list("carrier_key", flat=True))
-    mapped |= set(Courier.objects.filter(slug__in=texts).values_list("slug", flat=True))
-    unmapped = Counter({text: number for text, number in texts.items() if text not in mapped})
-    total, left = texts.total(), unmapped.total()
-    if not left:
-        yield fine(Area.CARRIERS, f"All {total:,} parcels of the newest orders name a carrier that is mapped.")
+    unmapped = not_mapped(texts)
+    if not unmapped:
+        yield fine(Area.CARRIERS, f"All {texts.total():,} parcels of the newest orders name a carrier that is mapped.")
         return
-    most = ", ".join(f"'{text}' ({number:,})" for text, number in unmapped.most_common(MOST_NAMED))
-    words = f"{left:,} of {total:,} parcels of the newest orders name a carrier that nothing maps: {most}."
-    yield warning(Area.CARRIERS, words, "Map these texts at the carrier workbench; until then AfterShip has to guess.")
+    most = ", ".join(f"{text or 'none'} ({number:,})" for text, number in unmapped.most_common(MOST_NAMED))
+    counted = f"{unmapped.total():,} of {texts.total():,} parcels of the newest orders"
+    step = "Map these texts at the carrier workbench; until then AfterShip has to guess."
+    yield warning(Area.CARRIERS, f"{counted} name a carrier that nothing maps: {most}.", step)
+
+
+def not_mapped(texts: Counter[str]) -> Counter[str]:
+    """Those of the texts that no mapping of any scope knows, and that are no courier's own name."""
+    keys = {text: normalise_carrier(text) for text in texts}
+    known = set(CarrierMapping.objects.filter(carrier_key__in=keys.values()).values_list("carrier_key", flat=True))
+    slugs = set(Courier.objects.filter(slug__in=texts).values_list("slug", flat=True))
+    return Counter({text: number for text, number in texts.items() if keys[text] not in known and text not in slugs})
