@@ -24,6 +24,13 @@ class Gone:
         return 1
 
 
+class Alive:
+    """A process that runs."""
+
+    def poll(self) -> None:
+        return None
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> worker.Cluster:
     cluster = worker.Cluster(stale_seconds=45)
@@ -71,6 +78,6 @@ def test_a_cluster_that_died_with_the_database_is_started_when_the_database_is_b
     def restart() -> None:
         raise DatabaseError("the database system is starting up")
 
-    cluster.process = Gone()  # type: ignore[assignment]
+    cluster.process, cluster.guard = Gone(), Alive()  # type: ignore[assignment]
     monkeypatch.setattr(cluster, "restart", restart)
     assert cluster.watch() is False
