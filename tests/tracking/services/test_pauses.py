@@ -53,7 +53,7 @@ def test_each_probe_that_fails_doubles_the_pause_up_to_a_limit(account: AfterShi
         take_probe()
         connections.found_down(KEY, DOWN, correlation_id="", is_probe=True)
         found.append(AfterShipAccount.objects.get().pause_seconds)
-    assert found == [4, 8, 16, 32, 60, 60, 60]
+    assert found == [4, 8, 15, 15, 15, 15, 15]
 
 
 @pytest.mark.parametrize(
