@@ -49,6 +49,7 @@ class JobKind(models.TextChoices):
 
     COLLECT = "collect", _("Read the order")
     PUSH = "push", _("Open the tracking at AfterShip")
+    UPDATE = "update", _("Tell AfterShip what changed on the order")
     RETIRE = "retire", _("Retire the tracking at AfterShip")
     WRITE_BACK = "write_back", _("Write to commercetools")
     IMPORT_COURIERS = "import_couriers", _("Import AfterShip's couriers")
@@ -61,6 +62,9 @@ class JobKind(models.TextChoices):
     APPLY_STATUS_RULES = "apply_status_rules", _("Apply changed status rules")
     CONFIRM_SUBSCRIPTION = "confirm_subscription", _("Confirm the SNS subscription")
     DOCTOR = "doctor", _("Examine everything")
+
+
+ABOUT_TRACKINGS = [JobKind.PUSH, JobKind.UPDATE, JobKind.RETIRE]  # whose subject is a tracking
 
 
 class RunKind(models.TextChoices):

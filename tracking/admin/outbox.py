@@ -49,6 +49,7 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.COLLECT: Order,
     JobKind.WRITE_BACK: Order,
     JobKind.PUSH: Tracking,
+    JobKind.UPDATE: Tracking,
     JobKind.RETIRE: Tracking,
     JobKind.IMPORT_COURIERS: AfterShipAccount,
     JobKind.IMPORT_REGISTRY: Project,

@@ -14,7 +14,7 @@ from tracking.admin import display
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, age, lines, link, status_badge, two_lines, when
 from tracking.admin.why import why_link
-from tracking.enums import JobKind
+from tracking.enums import ABOUT_TRACKINGS, JobKind
 from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
 
 MOST_ROWS = 50
@@ -134,7 +134,7 @@ def checkpoints_block(trackings: Collection[Tracking]) -> Table:
 def jobs_of(orders: Iterable[int], trackings: Iterable[str]) -> QuerySet[Job]:
     """The jobs about these orders and trackings."""
     about_orders = Job.objects.filter(kind__in=[JobKind.COLLECT, JobKind.WRITE_BACK], subject__in=map(str, orders))
-    about_trackings = Job.objects.filter(kind__in=[JobKind.PUSH, JobKind.RETIRE], subject__in=trackings)
+    about_trackings = Job.objects.filter(kind__in=ABOUT_TRACKINGS, subject__in=trackings)
     return (about_orders | about_trackings).order_by("-pk")
 
 

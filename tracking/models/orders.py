@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+CANCELLED = "Cancelled"  # commercetools' orderState, with two l
+
 
 class Order(models.Model):
     """A commercetools order. Made as a shell by the first message about it, filled by ``collect``.
@@ -57,6 +59,15 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.order_number or self.commercetools_id
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Nothing of it is tracked, until it is opened again."""
+        return self.order_state == CANCELLED
+
+
+# Of parcels: those that need their tracking.
+SHOWN = Q(removed_at=None, order__deleted_at=None) & ~Q(order__order_state=CANCELLED)
 
 
 class Parcel(models.Model):

@@ -84,6 +84,12 @@ class Tracking(models.Model):
     replaced_by = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replaces", help_text="Where a remap led to."
     )
+    told = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="Digest of the place, language and customer AfterShip was told.",
+    )
     is_quiet = models.BooleanField(
         default=False, help_text="Opened without the shopper's address: they were told about the parcel before."
     )

@@ -23,7 +23,8 @@ MESSAGE = "Message"
 CHANGES = frozenset({"ResourceCreated", "ResourceUpdated", "ResourceDeleted"})
 
 # Messages after which the order has to be read again. Left out on purpose: what our own writes echo
-# (OrderShipmentStateChanged, OrderCustom…), or each write would cost a read; a version that moved on is met by the 409.
+# (OrderShipmentStateChanged), or each write would cost a read; a version that moved on is met by the 409. And what we
+# make nothing of: addresses of single deliveries, measurements, workflow states, states and payments of return items.
 # "" is a message too big for the broker (payloadNotIncluded): it has no type at all.
 RELEVANT_TYPES = frozenset(
     {
@@ -45,9 +46,14 @@ RELEVANT_TYPES = frozenset(
         "OrderShippingInfoSet",
         "OrderStateChanged",
         "OrderStoreSet",
+        "ReturnInfoAdded",
+        "ReturnInfoSet",
         *CHANGES,
     }
 )
+# About the order's custom fields: ours, or the merchant's, which matter where a route asks for them.
+FIELD_TYPES = frozenset({"OrderCustomFieldAdded", "OrderCustomFieldChanged", "OrderCustomFieldRemoved"})
+CUSTOM_TYPES = FIELD_TYPES | {"OrderCustomTypeSet", "OrderCustomTypeRemoved"}
 
 OWN_FIELD_PREFIX = "tb_"
 ALPHA_2 = re.compile(r"[A-Z]{2}")
@@ -57,7 +63,10 @@ MOST_FIELDS, LONGEST_FIELD = 50, 100
 
 @dataclass(frozen=True, kw_only=True)
 class OrderMessage:
-    """``type``: the message's, a change notification's own ("ResourceUpdated"), "" where the payload was left out."""
+    """``type``: the message's, a change notification's own ("ResourceUpdated"), "" where the payload was left out.
+
+    ``fields``: the custom fields that one of CUSTOM_TYPES is about; None where that may be any.
+    """
 
     message_id: str = ""
     type: str
@@ -67,6 +76,7 @@ class OrderMessage:
     sequence_number: int | None = None
     order_number: str = ""
     project_key: str = ""
+    fields: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,12 +191,23 @@ def parse_message(document: object) -> OrderMessage:
         sequence_number=node.integer("sequenceNumber"),
         order_number=node.child("resourceUserProvidedIdentifiers").text("orderNumber", 256),
         project_key=node.text("projectKey", 256),
+        fields=fields_touched(node) if is_message else None,
     )
 
 
 def message_type(node: Node) -> str:
     left_out = node.value.get("payloadNotIncluded") is not None
     return "" if left_out else node.required_text("type", 100)
+
+
+def fields_touched(node: Node) -> frozenset[str] | None:
+    """Names of the order's custom fields that this message is about; None where it may be any."""
+    kind = node.value.get("type")
+    if kind in FIELD_TYPES:
+        return frozenset({node.text("name", 36)})
+    if kind == "OrderCustomTypeSet" and not node.text("oldTypeId", 64):
+        return frozenset(node.child("customFields").child("fields").value)
+    return None
 
 
 def parse_order(document: object) -> OrderSnapshot:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,16 @@ POSTAL_CODE = re.compile(r"[A-Za-z0-9+\- ]{1,10}")
 NUMBER_PATH = "trackingData.trackingId"
 # What a carrier mapping's extra fields can never change: which tracking this is.
 IDENTITY = frozenset({"id", "tracking_number", "slug"})
+# What may still change on an order once AfterShip has the tracking: all of it can be sent by PUT (reference 4.1).
+PLACE = ("country_region", "state", "city", "postal_code")
+CHANGEABLE = frozenset(
+    {
+        "language",
+        "customers",
+        "shipment_direction",
+        *(f"{side}_{part}" for side in ("origin", "destination") for part in PLACE),
+    }
+)
 # AfterShip documents two forms of the ship date; ours is ISO. As a mapping's extra field, this asks for the other one.
 COMPACT_DATE = "YYYYMMDD"
 
@@ -104,6 +116,24 @@ def tracking_fields(request: TrackingRequest) -> dict[str, Any]:
         **{name: value for name, value in request.extra_fields.items() if is_own_value(name, value)},
     }
     return {name: value for name, value in fields.items() if has_value(value)}
+
+
+def update_fields(request: TrackingRequest, *, is_mailed: bool) -> dict[str, Any]:
+    """The body of ``PUT /trackings/{id}``: what may have changed on the order.
+
+    A PUT leaves what it does not name, so a place that is blank now is named and cleared (a country cannot be); so is
+    the customer, where AfterShip writes to the shopper (``is_mailed``).
+    """
+    side = "origin" if request.is_return else "destination"
+    cleared: dict[str, Any] = {f"{side}_{part}": "" for part in PLACE[1:]} | ({"customers": []} if is_mailed else {})
+    told = {name: value for name, value in tracking_fields(request).items() if name in CHANGEABLE}
+    return cleared | told
+
+
+def digest(fields: Mapping[str, Any]) -> str:
+    """Of what may change; blank or left out is the same. The same text for the same facts, and no way back to them."""
+    told = {name: fields[name] for name in CHANGEABLE if has_value(fields.get(name))}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def is_own_value(name: str, value: str) -> bool:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from stores.models import AfterShipAccount
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
 from tracking.models import Checkpoint, Order, Parcel, Receipt, Tracking
+from tracking.models.orders import SHOWN
 from tracking.payloads import from_aftership, json_text, self_test
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
@@ -207,7 +208,7 @@ def checkpoint_row(tracking: Tracking, snapshot: CheckpointSnapshot) -> Checkpoi
 
 def want_write_back(tracking_ids: Iterable[str], priority: int = jobs.LIVE) -> None:
     """Wish for one write of each order that shows one of these trackings on a parcel that is still there."""
-    parcels = Parcel.objects.filter(tracking__in=list(tracking_ids), removed_at=None, order__deleted_at=None)
+    parcels = Parcel.objects.filter(SHOWN, tracking__in=list(tracking_ids))
     orders = Order.objects.filter(pk__in=parcels.values("order")).select_related("project")
     jobs.want(
         jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream_key(order.project), order.correlation_id, priority)

@@ -26,7 +26,11 @@ from tracking.enums import JobKind, Source
 LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS = 1.5, 1.0
 PACE = 0.9  # of the rate: room for calls that arrive late, in one second with those of the next
 LATE_SECONDS, MOST_SLOTS = 0.05, 3  # at nine tenths, a tenth of a second breaks no rate: half of it is the network's
-LIMITED = {JobKind.PUSH: "POST /trackings", JobKind.RETIRE: "DELETE /trackings/{id}"}  # kinds with many jobs at a time
+LIMITED = {  # kinds with many jobs at a time
+    JobKind.PUSH: "POST /trackings",
+    JobKind.UPDATE: "PUT /trackings/{id}",
+    JobKind.RETIRE: "DELETE /trackings/{id}",
+}
 _longest_sleep = ContextVar("longest_sleep", default=LONGEST_SLEEP_SECONDS)
 
 

@@ -19,24 +19,36 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.correlation import new_correlation_id
-from stores.models import Project, Store
+from stores.models import Project, Route, Store
 from tracking.clients.errors import NotFound
 from tracking.enums import JobKind, ReceiptState
 from tracking.models import Order, Parcel, Receipt
 from tracking.payloads import from_commercetools, json_text, self_test
 from tracking.payloads.errors import PayloadError
-from tracking.payloads.from_commercetools import RELEVANT_TYPES, OrderMessage, OrderSnapshot, ParcelSnapshot
+from tracking.payloads.from_commercetools import (
+    CUSTOM_TYPES,
+    RELEVANT_TYPES,
+    OrderMessage,
+    OrderSnapshot,
+    ParcelSnapshot,
+)
 from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.problems import close_all
+from tracking.services.push import want_updates
 from tracking.services.sns import note_control
 from tracking.services.story import tell
 
 DELETIONS = {"OrderDeleted", "ResourceDeleted"}
 WILL_BE_READ = "the order will be read"
 HEARD_EACH = timedelta(minutes=1)
+# What AfterShip is told of an order, as far as it may change.
+TOLD = (
+    "customer_email", "locale",
+    "destination_country", "destination_state", "destination_city", "destination_postal_code",
+)  # fmt: skip
 
 
 def note_messages(receipts: Sequence[Receipt]) -> None:
@@ -53,14 +65,16 @@ def note_messages(receipts: Sequence[Receipt]) -> None:
         project = Project.objects.get(key=endpoint)
         note_heard(project)
         mine = {receipt: message for receipt, message in messages.items() if receipt.endpoint == endpoint}
-        orders = order_shells(project, list(mine.values()))
+        asked = asked_fields(project) if any(one.type in CUSTOM_TYPES for one in mine.values()) else frozenset()
+        relevant = {receipt for receipt, message in mine.items() if is_relevant(message, asked)}
+        orders = order_shells(project, mine, relevant)
         upstream = connections.upstream_key(project)
         news: dict[Order, list[str]] = defaultdict(list)
         for receipt, message in sorted(mine.items(), key=lambda one: one[1].sequence_number or 0):
             order = orders.get(message.resource_id)
             if order:
                 receipt.correlation_id = order.correlation_id
-            outcome = why_read(order, message)
+            outcome = why_read(order, message, is_relevant=receipt in relevant)
             end(receipt, *outcome)
             if order and outcome[1].startswith(WILL_BE_READ):
                 news[order].append(receipt.event)
@@ -79,9 +93,9 @@ def note_heard(project: Project) -> None:
         Project.objects.filter(pk=project.pk).update(heard_at=now)
 
 
-def why_read(order: Order | None, message: OrderMessage) -> tuple[ReceiptState, str]:
+def why_read(order: Order | None, message: OrderMessage, *, is_relevant: bool) -> tuple[ReceiptState, str]:
     """What becomes of a message about this order (None: one that we never heard of, and need not)."""
-    if order and is_relevant(message):
+    if order and is_relevant:
         if is_known(order, message):
             return ReceiptState.DONE, f"known: the order was read at version {order.version}"
         return ReceiptState.DONE, WILL_BE_READ
@@ -90,7 +104,16 @@ def why_read(order: Order | None, message: OrderMessage) -> tuple[ReceiptState, 
     return ReceiptState.IGNORED, f"{message.type} changes nothing that is shipped"
 
 
-def is_relevant(message: OrderMessage) -> bool:
+def asked_fields(project: Project) -> frozenset[str]:
+    """The merchant's custom fields of an order that routes of this project ask for."""
+    asking = Route.objects.filter(project=project, is_active=True).exclude(field_name="")
+    return frozenset(asking.values_list("field_name", flat=True))
+
+
+def is_relevant(message: OrderMessage, asked: frozenset[str]) -> bool:
+    """Whether a message of this kind may change anything that is shipped. ``asked``: as `asked_fields` gives them."""
+    if message.type in CUSTOM_TYPES:
+        return bool(asked if message.fields is None else asked & message.fields)
     return not message.type or message.type in RELEVANT_TYPES
 
 
@@ -137,7 +160,9 @@ def read_message(receipt: Receipt) -> OrderMessage | None:
         end(receipt, ReceiptState.QUARANTINED, str(error))
         return None
     receipt.event, receipt.subject = message.type[:100], message.resource_id[:128]
-    if message.resource_type != "order":
+    if message.resource_type == "subscription":
+        end(receipt, ReceiptState.IGNORED, "a test of the subscription: what it sends arrives here")
+    elif message.resource_type != "order":
         end(receipt, ReceiptState.IGNORED, f"about a {message.resource_type}, not an order")
     elif message.project_key and message.project_key != receipt.endpoint:
         end(receipt, ReceiptState.QUARANTINED, f"projectKey: belongs to project {message.project_key}")
@@ -146,12 +171,14 @@ def read_message(receipt: Receipt) -> OrderMessage | None:
     return None
 
 
-def order_shells(project: Project, messages: Sequence[OrderMessage]) -> Mapping[str, Order]:
+def order_shells(
+    project: Project, messages: Mapping[Receipt, OrderMessage], relevant: set[Receipt]
+) -> Mapping[str, Order]:
     """The orders that the messages speak of, by commercetools id; new ones as empty rows with a code of their own.
 
-    A message that changes nothing that is shipped makes no row.
+    A message that is not ``relevant`` makes no row.
     """
-    numbers = {message.resource_id: message.order_number for message in messages if is_relevant(message)}
+    numbers = {messages[receipt].resource_id: messages[receipt].order_number for receipt in relevant}
     shells = [
         Order(
             project=project,
@@ -162,7 +189,8 @@ def order_shells(project: Project, messages: Sequence[OrderMessage]) -> Mapping[
         for order_id in sorted(numbers)
     ]
     Order.objects.bulk_create(shells, ignore_conflicts=True)
-    found = Order.objects.filter(project=project, commercetools_id__in={message.resource_id for message in messages})
+    spoken_of = {message.resource_id for message in messages.values()}
+    found = Order.objects.filter(project=project, commercetools_id__in=spoken_of)
     return {order.commercetools_id: order for order in found}
 
 
@@ -189,14 +217,33 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
         order = Order.objects.select_for_update(of=("self",)).select_related("project").get(pk=order.pk)
         if order.version is not None and snapshot.version < order.version:
             return order
+        told = told_of(order)
         take_order(order, snapshot)
         parcels = take_parcels(order, snapshot)
         lock_left_behind(parcels)
-        replaced = [link_parcel(order, parcel, priority) for parcel in parcels if parcel.removed_at is None]
+        live = [parcel for parcel in parcels if parcel.removed_at is None]
+        if order.is_cancelled:
+            stop(live)
+            live = []
+        replaced = [link_parcel(order, parcel, priority) for parcel in live]
+        if told != told_of(order):
+            want_updates([parcel.tracking_id for parcel in live if parcel.tracking_id], priority)
         retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
         retire_unused(gone, "the parcel was removed")
     return order
+
+
+def told_of(order: Order) -> list[str]:
+    return [getattr(order, name) for name in TOLD]
+
+
+def stop(parcels: Iterable[Parcel]) -> None:
+    """The order was cancelled: what its parcels show is retired, and stays with them so that it can be seen why."""
+    reason = "the order was cancelled"
+    for parcel in parcels:
+        close_all(parcel, reason)
+    retire_unused([parcel.tracking_id for parcel in parcels if parcel.tracking_id], reason)
 
 
 def take_order(order: Order, snapshot: OrderSnapshot) -> None:

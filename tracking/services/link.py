@@ -24,6 +24,7 @@ from stores.routing import ParcelFacts
 from stores.rule_set import Decision, RuleSet, load_rule_set
 from tracking.enums import FINISHED, JobKind, ProblemKind
 from tracking.models import Order, Parcel, Tracking
+from tracking.models.orders import SHOWN
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
 from tracking.services import jobs
@@ -80,7 +81,7 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
     left = [
         one.tracking_id
         for one in parcels
-        if one.removed_at or one.linked_for != wanted_for(one) or not stands(one.tracking)
+        if one.removed_at or one.order.is_cancelled or one.linked_for != wanted_for(one) or not stands(one.tracking)
     ]
     if any(left):
         list(Tracking.objects.filter(pk__in=filter(None, left)).order_by("pk").select_for_update())
@@ -88,8 +89,10 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
 
 def choose_tracking(order: Order, parcel: Parcel, chooser: Chooser | None = None) -> Tracking | None:
     """The live tracking for the parcel's number, made where there is none; None where something is missing, or a rule
-    says that nothing is tracked.
+    says that nothing is tracked. On a cancelled order all stays as it is.
     """
+    if order.is_cancelled:
+        return parcel.tracking
     if not parcel.tracking_number.strip():
         close_problems([ProblemKind.BAD_NUMBER, ProblemKind.UNROUTED], parcel, "The parcel has no number any more.")
         return None
@@ -265,7 +268,7 @@ def retire_unused(tracking_ids: Iterable[str], reason: str) -> None:
     live = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None).order_by("pk")
     locked = list(live.select_for_update())  # before looking who shows them: an order may just be taking one up
     ids = [tracking.pk for tracking in locked]
-    in_use = set(Parcel.objects.filter(removed_at=None, tracking__in=ids).values_list("tracking", flat=True))
+    in_use = set(Parcel.objects.filter(SHOWN, tracking__in=ids).values_list("tracking", flat=True))
     unused = Tracking.objects.filter(pk__in=set(ids) - in_use).order_by("pk")
     for tracking in unused.select_related("account"):
         retire(tracking, reason)

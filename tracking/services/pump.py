@@ -41,7 +41,7 @@ from tracking.services.doubts import examine_account
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
 from tracking.services.problems import close_problems, open_problem
-from tracking.services.push import push_tracking, retire_tracking
+from tracking.services.push import push_tracking, retire_tracking, update_tracking
 from tracking.services.reconcile import reconcile_orders, reconcile_trackings
 from tracking.services.registry import import_couriers, import_registry
 from tracking.services.remap import run_remap
@@ -65,6 +65,7 @@ DEADLOCKS = {"40P01", "40001"}  # PostgreSQL undid this transaction in favour of
 HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.COLLECT: lambda subject: collect_order(int(subject)),
     JobKind.PUSH: push_tracking,
+    JobKind.UPDATE: update_tracking,
     JobKind.RETIRE: retire_tracking,
     JobKind.WRITE_BACK: lambda subject: write_order(int(subject)),
     JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),

@@ -1,4 +1,5 @@
-"""Tracking → AfterShip: open it once, adopt it where it is there already, retire it when no parcel shows it any more.
+"""Tracking → AfterShip: open it once, adopt it where it is there already, tell it what changed on the order, retire it
+when no parcel shows it any more.
 
 The tracking's own key goes along as AfterShip's ``id``. So a repeated or timed-out create is harmless: AfterShip says
 "already exists" (4003), and looking up our own id finds what the lost answer had made.
@@ -6,6 +7,7 @@ The tracking's own key goes along as AfterShip's ``id``. So a repeated or timed-
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from tracking.clients.aftership import AfterShipClient
 from tracking.clients.errors import AlreadyExists, NotFound, Refused, RetryLater
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
 from tracking.models import Parcel, Receipt, Tracking
+from tracking.models.orders import SHOWN
 from tracking.payloads import from_aftership, to_aftership
 from tracking.payloads.from_commercetools import Destination
 from tracking.payloads.to_aftership import TrackingRequest
@@ -53,7 +56,7 @@ def push_tracking(tracking_id: str) -> None:
         return
     client = connections.aftership(tracking.account)
     try:
-        opened(tracking, client.create_tracking(fields), how="opened")
+        opened(tracking, client.create_tracking(fields), how="opened", told=to_aftership.digest(fields))
     except AlreadyExists as error:
         adopt(tracking, client, error)
     except Refused as error:
@@ -62,7 +65,7 @@ def push_tracking(tracking_id: str) -> None:
 
 def shown_by(tracking: Tracking) -> Parcel | None:
     """The first parcel that shows this tracking: the one whose order gives the facts for AfterShip."""
-    live = Parcel.objects.filter(tracking=tracking, removed_at=None, order__deleted_at=None)
+    live = Parcel.objects.filter(SHOWN, tracking=tracking)
     return live.select_related("order__project", "order__store", "route").order_by("pk").first()
 
 
@@ -115,24 +118,72 @@ def missing_in_words(tracking: Tracking, parcel: Parcel, missing: list[str]) -> 
     return f"{cause} What the order says of {', '.join(refused)}, AfterShip does not take." if refused else cause
 
 
-def opened(tracking: Tracking, document: dict[str, Any], *, how: str) -> None:
-    """Record that AfterShip has it: id, first state, a write for each order, webhooks that came too early."""
+def opened(tracking: Tracking, document: dict[str, Any], *, how: str, told: str = "") -> None:
+    """Record that AfterShip has it: id, first state, a write for each order, webhooks that came too early.
+
+    ``told``: the digest of what it was told; by default of what it shows.
+    """
     snapshot = from_aftership.parse_tracking(document, path="data")
     with transaction.atomic():
         batch = Batch.lock(tracking.account, [tracking.pk])
         row = batch.by_id[tracking.pk]
         row.aftership_id, row.opened_at = snapshot.aftership_id, row.opened_at or timezone.now()
         row.is_adopted = how == "adopted"
-        row.save(update_fields=["aftership_id", "opened_at", "is_adopted"])
+        row.told = told or to_aftership.digest(document)
+        row.save(update_fields=["aftership_id", "opened_at", "is_adopted", "told"])
         close_problems(PUSH_PROBLEMS, row, "AfterShip has taken it.")
         batch.apply(row, snapshot)
         batch.save()
         want_write_back([row.pk])
         wake_early_webhooks(row)
+        if news_for(row):  # the order changed while the call was under way
+            want_updates([row.pk])
         if row.retired_at and row.kept_until is None:  # the parcel went while the call was under way
             jobs.want([retire_wish(row)])
         release(row.replaces.all())
     tell(f"tracking {how}", number=row.tracking_number, courier=row.courier, account=row.account.key, id=row.pk)
+
+
+def want_updates(tracking_ids: Iterable[str], priority: int = jobs.LIVE) -> None:
+    """Wish to tell AfterShip what changed on the orders of these trackings; whether anything did shows in the job."""
+    live = Tracking.objects.filter(pk__in=list(tracking_ids), retired_at=None, is_adopted=False)
+    jobs.want(
+        jobs.Wish(JobKind.UPDATE, one.pk, connections.upstream_key(one.account), one.correlation_id, priority)
+        for one in live.select_related("account")
+    )
+
+
+def news_for(tracking: Tracking) -> dict[str, Any]:
+    """The body of the PUT that AfterShip needs now; empty where it knows all, or is not to be told.
+
+    What somebody else made there is theirs to change.
+    """
+    is_there = tracking.opened_at and not (tracking.retired_at or tracking.forgotten_at or tracking.is_adopted)
+    parcel = shown_by(tracking) if is_there else None
+    if parcel is None:
+        return {}
+    is_mailed = is_mailed_by_aftership(parcel.route, tracking)
+    fields = to_aftership.update_fields(request_of(tracking, parcel), is_mailed=is_mailed)
+    return fields if to_aftership.digest(fields) != tracking.told else {}
+
+
+def update_tracking(tracking_id: str) -> None:
+    """Tell AfterShip where the parcel goes and who gets it, if that changed: one PUT, or no call. Safe to repeat.
+
+    Raises UpstreamError.
+    """
+    with transaction.atomic():  # waits for whoever records that it was opened: one of both sees what changed
+        tracking = Tracking.objects.select_for_update(of=("self",)).select_related("account").get(pk=tracking_id)
+        fields = news_for(tracking)
+    if not fields:
+        return
+    try:
+        connections.aftership(tracking.account).update_tracking(tracking.aftership_id, fields)
+    except NotFound:
+        tell("tracking was gone at AfterShip", number=tracking.tracking_number)
+        return
+    Tracking.objects.filter(pk=tracking.pk).update(told=to_aftership.digest(fields))
+    tell("AfterShip told what changed", number=tracking.tracking_number, fields=", ".join(sorted(fields)))
 
 
 def wake_early_webhooks(tracking: Tracking) -> None:

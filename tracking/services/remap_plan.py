@@ -145,6 +145,8 @@ def refusal_of(parcel: Parcel, draft: Parcel, choice: Choice | None, target: Tar
     """Why this parcel is left as it is; "" where it can be moved. No queries."""
     if parcel.order.deleted_at:
         return "The order was deleted in commercetools."
+    if parcel.order.is_cancelled:
+        return "The order was cancelled."
     if parcel.removed_at:
         return "The parcel was removed from its order."
     if not parcel.tracking_number.strip():

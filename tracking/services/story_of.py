@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 
 from config.correlation import normalise
 from config.redaction import PERSONAL, redact_text
-from tracking.enums import JobKind
+from tracking.enums import ABOUT_TRACKINGS
 from tracking.models import (
     Attempt,
     Job,
@@ -329,7 +329,7 @@ def facts_seen(parcel: Parcel) -> dict[str, Any]:
 
 
 def jobs_of(scope: Scope) -> list[Job]:
-    about = Q(kind__in=[JobKind.PUSH, JobKind.RETIRE], subject__in=[tracking.pk for tracking in scope.shared])
+    about = Q(kind__in=ABOUT_TRACKINGS, subject__in=[tracking.pk for tracking in scope.shared])
     condition = Q(correlation_id__in=scope.codes)
     return scope.newest(Job.objects.filter(condition | about if scope.shared else condition).order_by("-pk"))
 
