@@ -309,6 +309,11 @@ class ParcelAdmin(HistoryAdmin):
         )
 
 
+def parcel_id(parcel: Parcel) -> Any:
+    is_real = parcel.is_in_commercetools
+    return code(parcel.commercetools_id) if is_real else _("no parcel: a number of the order's return information")
+
+
 def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
     return [
         (_("Order"), story.order_line(parcel.order)),
@@ -322,6 +327,6 @@ def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
         (_("Shipped"), when(parcel.shipped_at)),
         (_("Items"), ", ".join(f"{number} × {item[:8]}…" for item, number in parcel.items.items()) or NOTHING),
         (_("Delivery id"), code(parcel.delivery_id)),
-        (_("commercetools id"), code(parcel.commercetools_id)),
+        (_("commercetools id"), parcel_id(parcel)),
         (_("Removed"), when(parcel.removed_at)),
     ]

@@ -71,7 +71,11 @@ SHOWN = Q(removed_at=None, order__deleted_at=None) & ~Q(order__order_state=CANCE
 
 
 class Parcel(models.Model):
-    """A parcel of a delivery. Keeps its row when it leaves the order (``removed_at``), so that its history stays."""
+    """A parcel of a delivery. Keeps its row when it leaves the order (``removed_at``), so that its history stays.
+
+    A number that the order's return info gives, without a parcel, has a row too: its ``commercetools_id`` is made up,
+    it has no delivery, and nothing is written to it.
+    """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="parcels")
     commercetools_id = models.CharField(max_length=64)
@@ -117,3 +121,8 @@ class Parcel(models.Model):
 
     def __str__(self) -> str:
         return self.tracking_number or self.key or self.commercetools_id
+
+    @property
+    def is_in_commercetools(self) -> bool:
+        """Whether there is a parcel that can be written to."""
+        return bool(self.delivery_id)

@@ -7,9 +7,10 @@ order document ─ parse_order → OrderSnapshot with the parcels of both shippi
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -94,7 +95,7 @@ NO_DESTINATION = Destination()
 
 @dataclass(frozen=True, kw_only=True)
 class ParcelSnapshot:
-    """One parcel. ``items`` are the parcel's own: line item id → quantity.
+    """One parcel, or what the order's return info announces. ``items`` are its own: line item id → quantity.
 
     ``delivery_items`` are those of its delivery where it is alone in it: of several, nobody says which one holds what.
     """
@@ -230,7 +231,7 @@ def parse_order(document: object) -> OrderSnapshot:
         last_modified_at=node.instant("lastModifiedAt"),
         destination=parse_destination(node),
         items=quantities([*line_items, *node.children("customLineItems")]),
-        parcels=parse_parcels(node),
+        parcels=(parcels := parse_parcels(node)) + announced_returns(node, parcels),
         type_id=type_id(custom),
         fields=own_fields(custom),
     )
@@ -325,6 +326,31 @@ def parse_parcels(node: Node) -> tuple[ParcelSnapshot, ...]:
     return tuple(parcels.values())
 
 
+def announced_returns(node: Node, parcels: tuple[ParcelSnapshot, ...]) -> tuple[ParcelSnapshot, ...]:
+    """What ``returnInfo`` gives a number for and no return parcel has: one snapshot for each number.
+
+    A return info has no id and may be set anew as a whole: the number itself makes the id, so that it stays the same.
+    """
+    known = {same_number(parcel.tracking_number) for parcel in parcels if parcel.is_return}
+    found: dict[str, ParcelSnapshot] = {}
+    for info in node.children("returnInfo"):
+        number = info.text("returnTrackingId", 500)
+        same = same_number(number)
+        if not same or same in known:
+            continue
+        made_up_id = f"return-{hashlib.sha256(same.encode()).hexdigest()[:32]}"
+        first = found.get(same, ParcelSnapshot(commercetools_id=made_up_id, tracking_number=number, is_return=True))
+        items = quantities(info.children("items"), "lineItemId", "customLineItemId")
+        both = {item: first.items.get(item, 0) + items.get(item, 0) for item in first.items | items}
+        found[same] = replace(first, items=both)
+    return tuple(found.values())
+
+
+def same_number(number: str) -> str:
+    """One text for all spellings of a number."""
+    return "".join(number.split()).upper()
+
+
 def parse_parcel(parcel: Node, delivery: Node, shipping_key: str, delivery_items: dict[str, int]) -> ParcelSnapshot:
     tracking_data = parcel.child("trackingData")
     custom = parcel.child("custom")
@@ -345,15 +371,18 @@ def parse_parcel(parcel: Node, delivery: Node, shipping_key: str, delivery_items
     )
 
 
-def quantities(items: list[Node]) -> dict[str, int]:
-    """Line item id → quantity, summed over repeats. Nothing and less than nothing is not shipped, so not counted."""
+def quantities(items: list[Node], *names: str) -> dict[str, int]:
+    """Line item id → quantity, summed over repeats. Nothing and less than nothing is not shipped, so not counted.
+
+    ``names``: where the line item's id may stand, "id" by default.
+    """
     found: dict[str, int] = {}
     for item in items:
         quantity = item.integer("quantity")
         if quantity is None:
             raise PayloadError(item.at("quantity"), "missing")
         if quantity > 0:
-            line = item.identifier("id")
+            line = item.identifier(next((name for name in names if name in item.value), "id"))
             found[line] = min(found.get(line, 0) + quantity, LARGEST_INTEGER)
     return found
 

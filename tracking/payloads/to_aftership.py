@@ -26,6 +26,7 @@ NUMBER_PATH = "trackingData.trackingId"
 # What a carrier mapping's extra fields can never change: which tracking this is.
 IDENTITY = frozenset({"id", "tracking_number", "slug"})
 # What may still change on an order once AfterShip has the tracking: all of it can be sent by PUT (reference 4.1).
+FORWARD = "forward"  # the direction of whatever is not said to be a return
 PLACE = ("country_region", "state", "city", "postal_code")
 CHANGEABLE = frozenset(
     {
@@ -125,14 +126,15 @@ def update_fields(request: TrackingRequest, *, is_mailed: bool) -> dict[str, Any
     the customer, where AfterShip writes to the shopper (``is_mailed``).
     """
     side = "origin" if request.is_return else "destination"
-    cleared: dict[str, Any] = {f"{side}_{part}": "" for part in PLACE[1:]} | ({"customers": []} if is_mailed else {})
+    cleared: dict[str, Any] = {f"{side}_{part}": "" for part in PLACE[1:]} | {"shipment_direction": FORWARD}
+    cleared |= {"customers": []} if is_mailed else {}
     told = {name: value for name, value in tracking_fields(request).items() if name in CHANGEABLE}
     return cleared | told
 
 
 def digest(fields: Mapping[str, Any]) -> str:
     """Of what may change; blank or left out is the same. The same text for the same facts, and no way back to them."""
-    told = {name: fields[name] for name in CHANGEABLE if has_value(fields.get(name))}
+    told = {name: fields[name] for name in CHANGEABLE if has_value(fields.get(name)) and fields[name] != FORWARD}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

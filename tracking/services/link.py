@@ -33,6 +33,7 @@ from tracking.services.connections import upstream_key
 from tracking.services.facts import channel_keys, facts_of, in_words
 from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.problems import close_all, close_problems, open_problem
+from tracking.services.push import want_updates
 from tracking.services.replace import take_back
 from tracking.services.story import tell
 
@@ -212,6 +213,7 @@ def live_tracking(
     """The live tracking of this number, account and courier. The database allows one: a race finds the winner.
 
     One that gave way to a remap comes back, and one that AfterShip tracks with this courier already is used.
+    Shown by an outbound parcel it is no return, whatever else shows it.
     Locked until the caller's transaction ends, so that nobody retires it before the parcel shows it.
     """
     tracking, is_new = known_tracking(order, account, number, choice.slug), False
@@ -227,6 +229,10 @@ def live_tracking(
                 "is_return": parcel.is_return,
             },
         )
+    if tracking.is_return and not parcel.is_return:
+        tracking.is_return = False  # AfterShip has one for both ways: what goes to the shopper decides
+        tracking.save(update_fields=["is_return"])
+        want_updates([tracking.pk])
     if not tracking.opened_at and tracking.extra_fields != choice.extra_fields:
         tracking.extra_fields = choice.extra_fields  # the mapping was completed since
         tracking.save(update_fields=["extra_fields"])

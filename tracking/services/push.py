@@ -64,9 +64,9 @@ def push_tracking(tracking_id: str) -> None:
 
 
 def shown_by(tracking: Tracking) -> Parcel | None:
-    """The first parcel that shows this tracking: the one whose order gives the facts for AfterShip."""
+    """The first parcel that shows this tracking, outbound ones before returns: its order gives the facts."""
     live = Parcel.objects.filter(SHOWN, tracking=tracking)
-    return live.select_related("order__project", "order__store", "route").order_by("pk").first()
+    return live.select_related("order__project", "order__store", "route").order_by("is_return", "pk").first()
 
 
 def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:

@@ -104,7 +104,7 @@ def plan_write(order: Order) -> Plan:
     open_before = open_among([ProblemKind.FOREIGN_TYPE], [order, *parcels])
     states = [parcel_state(parcel) for parcel in parcels]
     for parcel, state in zip(parcels, states, strict=True):
-        if parcel.tracking and not parcel.tracking.opened_at:
+        if not parcel.is_in_commercetools or (parcel.tracking and not parcel.tracking.opened_at):
             continue
         try:
             actions = to_commercetools.parcel_actions(
