@@ -6,6 +6,7 @@ by keyset, never by offset: offset ends at 10,000 and shifts under writes. Facts
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,7 +56,12 @@ class TokenStore(Protocol):
 
 
 class CommercetoolsClient:
-    """One commercetools project. Every method raises UpstreamError subclasses only."""
+    """One commercetools project. Every method raises UpstreamError subclasses only.
+
+    ``in_stores``: keys of the stores that the API client is limited to. Then all calls about orders go in-store, and
+    an order of no store, or of another one, does not exist. Everything else has no in-store path: it needs scopes of
+    the whole project.
+    """
 
     def __init__(
         self,
@@ -66,24 +72,32 @@ class CommercetoolsClient:
         client_id: str,
         client_secret: str,
         tokens: TokenStore,
+        in_stores: Sequence[str] = (),
     ) -> None:
         self._api = Http(UPSTREAM, f"{api_url.rstrip('/')}/{quote(project_key, safe='')}", classify)
         self._auth = Http(UPSTREAM, auth_url, classify_auth)
         self._credentials = (client_id, client_secret)
         self._tokens = tokens
+        self._in_stores = list(in_stores)
 
-    def get_order(self, order_id: str) -> dict[str, Any]:
-        """The whole order; NotFound where it was deleted."""
-        return self._call("GET", f"/orders/{_segment(order_id)}", "GET /orders/{id}")
+    def get_order(self, order_id: str, *, store: str = "") -> dict[str, Any]:
+        """The whole order; NotFound where it was deleted. ``store``: where it was last, so that this is asked first."""
+        return self._call_order("GET", f"/orders/{_segment(order_id)}", "/orders/{id}", store)
 
     def get_order_by_number(self, order_number: str) -> dict[str, Any]:
         """The whole order; not every order has a number."""
         path = f"/orders/order-number={_segment(order_number)}"
-        return self._call("GET", path, "GET /orders/order-number={orderNumber}")
+        return self._call_order("GET", path, "/orders/order-number={orderNumber}")
 
-    def update_order(self, order_id: str, version: int, actions: list[dict[str, Any]]) -> dict[str, Any]:
-        """All actions (at most 500) or none; returns the whole order. Conflict unless ``version`` is the newest."""
-        return self._update(f"/orders/{_segment(order_id)}", "POST /orders/{id}", version, actions)
+    def update_order(
+        self, order_id: str, version: int, actions: list[dict[str, Any]], *, store: str = ""
+    ) -> dict[str, Any]:
+        """All actions (at most 500) or none; returns the whole order. Conflict unless ``version`` is the newest.
+
+        ``store`` as for `get_order`.
+        """
+        body = {"version": version, "actions": actions}
+        return self._call_order("POST", f"/orders/{_segment(order_id)}", "/orders/{id}", store, json=body)
 
     def get_type(self, type_id: str) -> dict[str, Any]:
         """The Type with its fieldDefinitions."""
@@ -172,24 +186,44 @@ class CommercetoolsClient:
             at, order_id = _quoted(last, "lastModifiedAt"), _quoted(last, "id")
             return f"(lastModifiedAt > {at} or (lastModifiedAt = {at} and id > {order_id})) and {upper}"
 
-        return self._pages("orders", ["lastModifiedAt asc", "id asc"], where)
+        sort = ["lastModifiedAt asc", "id asc"]
+        readings = [self._pages("orders", sort, where, prefix) for prefix in self._prefixes()]
+        return readings[0] if len(readings) == 1 else heapq.merge(*readings, key=_last_change)
 
     def get_orders(self, order_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these orders that exist, in no particular order: one call for up to 500 (keep to 100 or so)."""
         listed = ", ".join(f'"{_escaped(order_id)}"' for order_id in order_ids)
         params = {"where": f"id in ({listed})", "limit": PAGE_SIZE, "withTotal": "false"}
-        return _rows(self._call("GET", "/orders", "GET /orders", params=params)) if order_ids else []
+        if not order_ids:
+            return []
+        pages = [self._call("GET", f"{prefix}/orders", "GET /orders", params=params) for prefix in self._prefixes()]
+        return [row for page in pages for row in _rows(page)]
+
+    def _prefixes(self, first: str = "") -> list[str]:
+        """What paths of orders begin with: nothing, or one of the stores each, that of ``first`` at the front."""
+        stores = sorted(self._in_stores, key=lambda store: store != first)
+        return [f"/in-store/key={_segment(store)}" for store in stores] or [""]
+
+    def _call_order(self, method: str, path: str, endpoint: str, store: str = "", **arguments: Any) -> dict[str, Any]:
+        """A call about one order, in the store that has it."""
+        *others, last = self._prefixes(store)
+        for prefix in others:
+            try:
+                return self._call(method, prefix + path, f"{method} {endpoint}", **arguments)
+            except NotFound:
+                continue
+        return self._call(method, last + path, f"{method} {endpoint}", **arguments)
 
     def _scan(self, resource: str) -> Iterator[dict[str, Any]]:
         return self._pages(resource, ["id asc"], lambda last: f"id > {_quoted(last, 'id')}" if last else "")
 
-    def _pages(self, resource: str, sort: list[str], where: Where) -> Iterator[dict[str, Any]]:
+    def _pages(self, resource: str, sort: list[str], where: Where, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Page after page behind the last row read, until a short one. Where a page is too big, smaller ones."""
         limit, condition = PAGE_SIZE, where(None)
         while True:
             params = {"sort": sort, "limit": limit, "withTotal": "false"} | ({"where": condition} if condition else {})
             try:
-                page = self._call("GET", f"/{resource}", f"GET /{resource}", params=params)
+                page = self._call("GET", f"{prefix}/{resource}", f"GET /{resource}", params=params)
             except UpstreamError as error:
                 if error.code not in TOO_BIG or limit == 1:
                     raise
@@ -309,6 +343,11 @@ def _rows(page: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise unreadable(UPSTREAM, "The page has no results.")
     return rows
+
+
+def _last_change(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What orders of several readings are merged by: times in one spelling, so that text compares as time does."""
+    return str(row.get("lastModifiedAt")), str(row.get("id"))
 
 
 def _quoted(row: Mapping[str, Any], name: str) -> str:

@@ -196,13 +196,18 @@ def order_shells(
 
 def collect_order(order_id: int) -> None:
     """Read the order and take in what it says. Raises UpstreamError; safe to repeat and to run beside a write."""
-    order = Order.objects.select_related("project").get(pk=order_id)
+    order = Order.objects.select_related("project", "store").get(pk=order_id)
+    client = connections.commercetools(order.project)
     try:
-        document = connections.commercetools(order.project).get_order(order.commercetools_id)
+        document = client.get_order(order.commercetools_id, store=store_key(order))
     except NotFound:
         mark_deleted(order)
         return
     store_order(order, document)
+
+
+def store_key(order: Order) -> str:
+    return order.store.key if order.store else ""
 
 
 def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIVE) -> Order:

@@ -72,6 +72,7 @@ def commercetools(project: Project) -> CommercetoolsClient:
         client_id=project.client_id,
         client_secret=project.client_secret,
         tokens=SharedToken(project),
+        in_stores=project.in_stores,
     )
 
 

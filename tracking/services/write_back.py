@@ -27,7 +27,7 @@ from tracking.payloads import to_commercetools
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_commercetools import ForeignType, ParcelState
 from tracking.services import connections, jobs
-from tracking.services.collect import mark_deleted, store_order
+from tracking.services.collect import mark_deleted, store_key, store_order
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.record_write import carried_by, record_write
 from tracking.services.story import ending, tell
@@ -43,7 +43,7 @@ def write_order(order_id: int) -> None:
 
     Raises UpstreamError (Conflict is met by reading again, and becomes RetryLater after a few rounds). Safe to repeat.
     """
-    order = Order.objects.select_related("project").get(pk=order_id)
+    order = Order.objects.select_related("project", "store").get(pk=order_id)
     client = connections.commercetools(order.project)
     for _ in range(MOST_TRIES):
         if order.deleted_at:
@@ -64,14 +64,14 @@ def write_order(order_id: int) -> None:
 def write_once(order: Order, client: CommercetoolsClient) -> tuple[Order, bool]:
     """One round: plan and write. Gives the order as it is now, and whether nothing is left to write."""
     if order.version is None:
-        order = store_order(order, client.get_order(order.commercetools_id))
+        order = store_order(order, client.get_order(order.commercetools_id, store=store_key(order)))
     learn_types(order, client)
     plan = plan_write(order)
     if not plan.actions:
         return order, True
     sent = plan.actions[: to_commercetools.MOST_ACTIONS]
     try:
-        document = client.update_order(order.commercetools_id, order.version or 1, sent)
+        document = client.update_order(order.commercetools_id, order.version or 1, sent, store=store_key(order))
     except Refused as error:
         if error.code in TYPE_CODES and not isinstance(error, NotFound):
             open_problem(
