@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from stores.models import Project, RateBudget
+from tests.clients.scripted import Reply, ScriptedServer
 from tests.end_to_end.world import SECRET, World, parcel
 from tests.postgres import free_port
 from tracking.enums import JobKind, ReceiptState, RunKind
@@ -214,6 +216,11 @@ def no_mail_server(world: World, settings: Any) -> None:
     settings.EMAIL_PORT = free_port()
 
 
+def account_switched_off(world: World, settings: Any) -> None:
+    world.account.is_active = False
+    world.account.save()
+
+
 @pytest.mark.parametrize(
     ("cause", "part", "area", "words"),
     [
@@ -232,6 +239,7 @@ def no_mail_server(world: World, settings: Any) -> None:
         (nobody_there, MAIN, "door", "No usable answer: trackbridge unreachable"),
         (somebody_else_there, MAIN, "door", "answers 401"),
         (clock_off, DEMO, "clock", "Its clock is 600 seconds ahead of ours"),
+        (account_switched_off, HOUSE, "connection", "No active AfterShip account is connected."),
         (dead_queue, HOUSE, "queue", "The last worker showed life 20 min ago."),
         (nothing_is_on_disk, HOUSE, "database", "PostgreSQL runs with synchronous_commit = off"),
         (no_mail_server, HOUSE, "mail", "does not let us in (ConnectionRefusedError)."),
@@ -308,6 +316,17 @@ def test_where_nothing_is_sent_there_is_no_door_and_no_subscription(well: World)
     fine = lines(found, DEMO, "fine")
     assert ("door", "Nothing is sent here: messages are fetched.") in fine
     assert ("subscription", "None is needed: we ask.") in fine
+
+
+def test_a_door_that_answers_200_for_somebody_else_is_broken(well: World, settings: Any) -> None:
+    with closing(ScriptedServer()) as elsewhere:
+        settings.PUBLIC_URL = elsewhere.url
+        elsewhere.will(Reply(), Reply())
+        _, found = examined()
+    for part in (DEMO, MAIN):
+        ((area, words),) = lines(found, part, "broken")
+        assert area == "door"
+        assert words.endswith("answers 200, but the test event did not arrive here.")
 
 
 def test_a_test_event_that_a_worker_takes_in_is_no_sign_of_life(well: World) -> None:

@@ -102,6 +102,15 @@ def test_a_stopped_subscription_with_few_messages_is_brought_in_line(world: Worl
     assert (mended["status"], mended["messages"]) == ("Healthy", made["messages"])
 
 
+def test_another_topic_is_another_destination(world: World, fresh: Project) -> None:
+    told("fresh")
+    Project.objects.filter(pk=fresh.pk).update(inbound_options={"topic_arn": f"{ARN}-2"})
+    change = f"its destination, to SNS {ARN}-2"
+    assert told("fresh", "--plan")[3] == f"Subscription trackbridge-orders: would change {change}"
+    assert told("fresh")[3] == f"Subscription trackbridge-orders: changed {change}"
+    assert client(fresh).list_subscriptions()[0]["destination"]["topicArn"] == f"{ARN}-2"
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "destination"),
     [

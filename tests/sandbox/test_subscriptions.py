@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Caller, Receiver
+from tests.sandbox.conftest import BASIC, Caller, Receiver
 from tracking.sandbox.client import SandboxClient
 
 SNS = {"type": "SNS", "topicArn": "arn:aws:sns:eu-central-1:1:orders", "accessSecret": "s3cr3t-key-of-aws"}
@@ -85,20 +85,18 @@ def test_a_test_notification_is_sent_first(control: SandboxClient, shop: Caller,
     }
 
 
-def test_without_the_scope_nothing_is_even_read(control: SandboxClient, shop: Caller, made: dict[str, Any]) -> None:
+def test_without_the_scope_nothing_is_even_read(control: SandboxClient, made: dict[str, Any]) -> None:
     control.project("demo", scope="manage_orders:demo")
     control.expire_tokens()
-    token = control_token(shop)
-    weak = Caller(f"http://{shop._netloc}", "/demo", {"Authorization": f"Bearer {token['access_token']}"})
+    token = token_of(control)
+    weak = Caller(control.url, "/demo", {"Authorization": f"Bearer {token['access_token']}"})
     assert token["scope"] == "manage_orders:demo"
     assert weak("GET", "/subscriptions").code == "insufficient_scope"
     assert weak("DELETE", f"/subscriptions/{made['id']}", version=1).status == 403
 
 
-def control_token(shop: Caller) -> dict[str, Any]:
-    from tests.sandbox.conftest import BASIC
-
-    caller = Caller(f"http://{shop._netloc}", "", {"Authorization": BASIC})
+def token_of(control: SandboxClient) -> dict[str, Any]:
+    caller = Caller(control.url, "", {"Authorization": BASIC})
     return caller("POST", "/oauth/token", b"grant_type=client_credentials").body
 
 

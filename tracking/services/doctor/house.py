@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
+from stores.models import AfterShipAccount, Project
 from tracking.enums import Area
 from tracking.models import Heartbeat
 from tracking.services import backlog
@@ -26,10 +27,19 @@ START_WORKER = "Start one, and keep it running: manage.py worker"
 
 
 def examine_house() -> Findings:
+    yield from tried(Area.CONNECTION, connected)
     yield from tried(Area.ADDRESS, address)
     yield from tried(Area.DATABASE, database)
     yield from tried(Area.QUEUE, queue)
     yield from tried(Area.MAIL, mail)
+
+
+def connected() -> Findings:
+    """Nothing to say where both sides are there: each has findings of its own."""
+    for model, name in ((Project, "commercetools project"), (AfterShipAccount, "AfterShip account")):
+        if not model.objects.filter(is_active=True).exists():
+            step = "Connect one in the console under Connections, or with: manage.py apply_config FILE"
+            yield broken(Area.CONNECTION, f"No active {name} is connected.", step)
 
 
 def address() -> Findings:
