@@ -79,7 +79,8 @@ def test_it_is_done_once_and_repeating_it_changes_nothing(world: World, fresh: P
     (made,) = client(fresh).list_subscriptions()
     assert made["destination"] == {"type": "SNS", "authenticationMode": "IAM", "topicArn": ARN}
     assert made["messages"] == [{"resourceTypeId": "order", "types": subscriptions.message_types()}]
-    assert "ParcelTrackingDataUpdated" in made["messages"][0]["types"]
+    assert {"ParcelTrackingDataUpdated", "OrderCustomFieldChanged"} < set(made["messages"][0]["types"])
+    assert not {"", "ResourceUpdated"} & set(made["messages"][0]["types"])
     mark = world.mark()
     assert told("fresh")[1:4] == [
         "Type trackbridge-parcel: has all our fields",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracking.payloads.errors import PayloadError
-from tracking.payloads.from_commercetools import CHANGES, RELEVANT_TYPES
+from tracking.payloads.from_commercetools import CHANGES, CUSTOM_TYPES, RELEVANT_TYPES
 
 KEY = "trackbridge-orders"
 HEALTHY = "Healthy"
@@ -32,8 +32,8 @@ PLATFORM = {"type": "Platform"}
 
 
 def message_types() -> list[str]:
-    """Every message after which an order is read; changes are another list of a Subscription."""
-    return sorted(RELEVANT_TYPES - CHANGES - {""})
+    """Every message after which an order may be read; changes are another list of a Subscription."""
+    return sorted((RELEVANT_TYPES | CUSTOM_TYPES) - CHANGES - {""})
 
 
 def messages() -> list[dict[str, Any]]:
