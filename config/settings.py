@@ -135,6 +135,7 @@ JOB_DEADLINE_SECONDS = whole("JOB_DEADLINE_SECONDS", 35)
 JOB_BACKOFF_BASE_SECONDS = number("JOB_BACKOFF_BASE_SECONDS", 1.0)
 JOB_BACKOFF_CAP_SECONDS = number("JOB_BACKOFF_CAP_SECONDS", 900.0)
 CARRIER_DOUBT_HOURS = number("CARRIER_DOUBT_HOURS", 24.0)
+POLL_START_HOURS = number("POLL_START_HOURS", 1.0)
 PUMP_SECONDS = whole("PUMP_SECONDS", 20)
 
 # django-q2 is the clock and the executor: its queue holds hints, its tries and its results are not used.

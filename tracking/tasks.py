@@ -16,6 +16,7 @@ from django_q.tasks import async_task
 from tracking.models import Heartbeat
 from tracking.services.doubts import examine_all
 from tracking.services.poll import poll_all
+from tracking.services.poll_project import poll_projects
 from tracking.services.pump import HEARTBEAT, LEAST_SECONDS, pump
 from tracking.services.reconcile import reconcile_all
 from tracking.services.registry import import_all
@@ -101,6 +102,12 @@ def run_poll() -> None:
     kick()
 
 
+def run_poll_projects() -> None:
+    """Each minute: ask commercetools what it changed, of projects that poll."""
+    if poll_projects():
+        kick()
+
+
 def run_examine() -> None:
     """Each hour: look into trackings that have had no news for long, behind live work."""
     examine_all()
@@ -122,6 +129,11 @@ def run_registry() -> None:
 SCHEDULES: dict[str, dict[str, object]] = {
     "trackbridge sweep": {"func": "tracking.tasks.run_sweep", "schedule_type": Schedule.MINUTES, "minutes": 1},
     "trackbridge poll": {"func": "tracking.tasks.run_poll", "schedule_type": Schedule.MINUTES, "minutes": 5},
+    "trackbridge poll projects": {
+        "func": "tracking.tasks.run_poll_projects",
+        "schedule_type": Schedule.MINUTES,
+        "minutes": 1,
+    },
     "trackbridge examine": {"func": "tracking.tasks.run_examine", "schedule_type": Schedule.HOURLY},
     "trackbridge registry": {"func": "tracking.tasks.run_registry", "schedule_type": Schedule.DAILY},
     "trackbridge reconcile": {"func": "tracking.tasks.run_reconcile", "schedule_type": Schedule.DAILY},

@@ -40,6 +40,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "client_id": Field(kinds.text_or_reference, is_required=True),
         "client_secret": Field(kinds.secret, is_required=True),
         "inbound": Field(lambda place: read_inbound(place)),
+        "poll": Field(kinds.choice("off", "messages", "orders")),
         "shipment_state": Field(kinds.choice("off", "forward", "full")),
         "is_active": Field(kinds.yes_no),
     },
@@ -144,6 +145,7 @@ def read_document(path: Path, known: Mapping[str, Collection[str]]) -> Document:
     for name, place in (places or {}).items():
         setattr(document, name, read_section(place, SCHEMA[name]))
     document.sections = frozenset(places or {})
+    check_projects(document)
     check_rules(document)
     flatten(document)
     check_twice(document)
@@ -173,6 +175,14 @@ def read_inbound(place: Place) -> dict[str, Any]:
         if name in options or name not in written:  # a value that was refused has its fault already
             place.wrong(words, name)
     return values
+
+
+def check_projects(document: Document) -> None:
+    """Note a project that is sent nothing and asks for nothing."""
+    for entry in document.projects:
+        is_polled = entry.get("poll") not in (None, "off")
+        if (entry.get("inbound") or {}).get("type") == "poll" and not is_polled:
+            entry.place.wrong("missing; inbound.type poll needs messages or orders", "poll")
 
 
 def check_rules(document: Document) -> None:

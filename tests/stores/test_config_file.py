@@ -204,10 +204,18 @@ def inbound_line(kind: str, options: dict[str, str]) -> tuple[str, str]:
 
 @pytest.mark.parametrize("kind", INBOUNDS)
 def test_each_way_of_hearing_has_its_options(config: ConfigFile, kind: str) -> None:
-    document = config.read(replaced(DESIGN, inbound_line(kind, INBOUNDS[kind])))
+    polls = ("    shipment_state: forward", "    poll: orders\n    shipment_state: forward")
+    document = config.read(replaced(DESIGN, inbound_line(kind, INBOUNDS[kind]), polls))
     values = document.projects[0].values
     assert (values["inbound_type"], values["inbound_options"]) == (kind, INBOUNDS[kind])
     assert "inbound_secret" not in values
+
+
+def test_a_project_that_is_sent_nothing_has_to_poll(config: ConfigFile) -> None:
+    faults = config.faults(replaced(DESIGN, inbound_line("poll", {})))
+    assert [fault.partition(": ")[2] for fault in faults] == [
+        "projects[0].poll: missing; inbound.type poll needs messages or orders"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,8 @@ class ProjectForm(SecretsForm):
         options = {name: facts[OPTION + name] for name in names if facts.get(OPTION + name)}
         for name, words in inbound.faults(kind, options).items() if kind else ():
             self.add_error(OPTION + name if name else "inbound_type", words)
+        if kind == Project.Inbound.POLL and facts.get("poll") == Project.Poll.OFF:
+            self.add_error("poll", _("Where nothing is sent, choose what to poll."))
         self.instance.inbound_options = options
         return facts
 
@@ -186,7 +188,7 @@ class ProjectAdmin(ConnectionAdmin):
         (
             gettext_lazy("commercetools calls us"),
             {
-                "fields": ["webhook_address", "inbound_type", "inbound_secret", *OPTION_FIELDS],
+                "fields": ["webhook_address", "inbound_type", "inbound_secret", *OPTION_FIELDS, "poll"],
                 "description": gettext_lazy("How to set up each type in your cloud: docs/connecting.md."),
             },
         ),

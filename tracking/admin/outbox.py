@@ -54,6 +54,7 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.IMPORT_COURIERS: AfterShipAccount,
     JobKind.IMPORT_REGISTRY: Project,
     JobKind.POLL: AfterShipAccount,
+    JobKind.POLL_PROJECT: Project,
     JobKind.RECONCILE_ORDERS: Project,
     JobKind.RECONCILE_TRACKINGS: AfterShipAccount,
     JobKind.EXAMINE: AfterShipAccount,

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -18,10 +19,12 @@ from tracking.clients.http import Answer, Http, retry_after_seconds, segment, un
 
 UPSTREAM = "commercetools"
 PAGE_SIZE = 500
+POLL_PAGE_SIZE = 200  # each page is one transaction
 TOKEN_MARGIN = timedelta(minutes=5)
 CLOCK_LAG = timedelta(seconds=60)  # a write becomes visible to queries some time after its own timestamp
 TOO_BIG = frozenset({"QueryTimedOut", "ContentTooLarge"})
 
+Position = tuple[str, str]  # of a row in a list by time: its timestamp as the upstream spelled it, and its id
 Where = Callable[[Mapping[str, Any] | None], str]  # the last row read, None at the start → the predicate, "" for none
 
 
@@ -177,8 +180,8 @@ class CommercetoolsClient:
         equal timestamps across a page's end are neither lost nor repeated. An order written meanwhile moves past
         ``until`` and belongs to the next reading.
         """
-        upper = f'lastModifiedAt <= "{_moment(until or datetime.now(UTC) - CLOCK_LAG)}"'
-        lower = f'lastModifiedAt >= "{_moment(modified_since)}" and ' if modified_since else ""
+        upper = f'lastModifiedAt <= "{moment(until or datetime.now(UTC) - CLOCK_LAG)}"'
+        lower = f'lastModifiedAt >= "{moment(modified_since)}" and ' if modified_since else ""
 
         def where(last: Mapping[str, Any] | None) -> str:
             if last is None:
@@ -189,6 +192,29 @@ class CommercetoolsClient:
         sort = ["lastModifiedAt asc", "id asc"]
         readings = [self._pages("orders", sort, where, prefix) for prefix in self._prefixes()]
         return readings[0] if len(readings) == 1 else heapq.merge(*readings, key=_last_change)
+
+    def pages_of_changes(
+        self, resource: str, time_field: str, after: Position, until: datetime, condition: str = ""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """What a poll reads: rows of ``resource`` behind ``after``, up to ``until`` (aware), oldest first, in pages.
+
+        An ``after`` without an id includes its own timestamp. Only one page is in memory. ``condition``: a predicate.
+        """
+        upper = f'{time_field} <= "{moment(until)}"' + (f" and {condition}" if condition else "")
+
+        def where(last: Mapping[str, Any] | None) -> str:
+            row = last if last is not None else {time_field: after[0], "id": after[1]}
+            at, row_id = _quoted(row, time_field), _quoted(row, "id")
+            if last is None and not after[1]:
+                return f"{time_field} >= {at} and {upper}"
+            return f"({time_field} > {at} or ({time_field} = {at} and id > {row_id})) and {upper}"
+
+        sort, prefixes = [f"{time_field} asc", "id asc"], self._prefixes() if resource == "orders" else [""]
+        readings = [self._lists(resource, sort, where, POLL_PAGE_SIZE, prefix) for prefix in prefixes]
+        if len(readings) == 1:
+            return readings[0]
+        rows = heapq.merge(*(chain.from_iterable(reading) for reading in readings), key=_last_change)
+        return iter(lambda: list(islice(rows, POLL_PAGE_SIZE)), [])
 
     def get_orders(self, order_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these orders that exist, in no particular order: one call for up to 500 (keep to 100 or so)."""
@@ -218,8 +244,13 @@ class CommercetoolsClient:
         return self._pages(resource, ["id asc"], lambda last: f"id > {_quoted(last, 'id')}" if last else "")
 
     def _pages(self, resource: str, sort: list[str], where: Where, prefix: str = "") -> Iterator[dict[str, Any]]:
+        return chain.from_iterable(self._lists(resource, sort, where, PAGE_SIZE, prefix))
+
+    def _lists(
+        self, resource: str, sort: list[str], where: Where, limit: int, prefix: str
+    ) -> Iterator[list[dict[str, Any]]]:
         """Page after page behind the last row read, until a short one. Where a page is too big, smaller ones."""
-        limit, condition = PAGE_SIZE, where(None)
+        condition = where(None)
         while True:
             params = {"sort": sort, "limit": limit, "withTotal": "false"} | ({"where": condition} if condition else {})
             try:
@@ -230,7 +261,7 @@ class CommercetoolsClient:
                 limit = max(limit // 5, 1)
                 continue
             rows = _rows(page)
-            yield from rows
+            yield rows
             if len(rows) < limit:
                 return
             last_condition, condition = condition, where(rows[-1])
@@ -362,7 +393,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _moment(value: datetime) -> str:
+def moment(value: datetime) -> str:
     """UTC with milliseconds. ValueError for a naive datetime."""
     if value.tzinfo is None:
         raise ValueError(f"{value!r} has no offset")

@@ -27,6 +27,7 @@ NEXT_STEP = {
     ProblemKind.UPSTREAM_PAUSED: "Check credentials and scopes. Work goes on by itself once they are accepted.",
     ProblemKind.UPSTREAM_DOWN: "Nothing to do here: one job at a time tries again, and work goes on by itself.",
     ProblemKind.UNSUBSCRIBED: "Subscribe the webhook address to the topic again (docs/connecting.md), or poll.",
+    ProblemKind.MESSAGES_OFF: "Switch messages on in the project's settings, or let this project poll orders instead.",
     ProblemKind.NUMBER_REUSED: "Check the number: the carrier used it for another parcel before this order was placed.",
     ProblemKind.DRIFT: "Compare the parcel in commercetools and AfterShip; read the order again.",
     ProblemKind.DEAD_LETTER: "Mend the cause, then requeue the job.",

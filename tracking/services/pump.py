@@ -40,6 +40,7 @@ from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
+from tracking.services.poll_project import poll_project
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.push import push_tracking, retire_tracking, update_tracking
 from tracking.services.reconcile import reconcile_orders, reconcile_trackings
@@ -71,6 +72,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.IMPORT_COURIERS: lambda subject: import_couriers(int(subject)),
     JobKind.IMPORT_REGISTRY: lambda subject: import_registry(int(subject)),
     JobKind.POLL: lambda subject: poll_account(int(subject)),
+    JobKind.POLL_PROJECT: lambda subject: poll_project(int(subject)),
     JobKind.REMAP: lambda subject: run_remap(int(subject)),
     JobKind.RECONCILE_ORDERS: lambda subject: reconcile_orders(int(subject)),
     JobKind.RECONCILE_TRACKINGS: lambda subject: reconcile_trackings(int(subject)),

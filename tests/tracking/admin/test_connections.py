@@ -41,7 +41,7 @@ def project_form(**changes: str) -> dict[str, str]:
     form = {
         "is_active": "on", "api_url": "https://api.example.com", "auth_url": "https://auth.example.com",
         "client_id": "ct-client", "client_secret": "", "inbound_type": "bearer", "inbound_secret": "",
-        "shipment_state": "forward", "_save": "Save",
+        "poll": "off", "shipment_state": "forward", "_save": "Save",
     }  # fmt: skip
     return form | changes
 
