@@ -42,6 +42,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "inbound": Field(lambda place: read_inbound(place)),
         "poll": Field(kinds.choice("off", "messages", "orders")),
         "shipment_state": Field(kinds.choice("off", "forward", "full")),
+        "in_stores": Field(kinds.several(kinds.key(256), or_none=True)),
         "is_active": Field(kinds.yes_no),
     },
     "aftership_accounts": {

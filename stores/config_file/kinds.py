@@ -75,8 +75,8 @@ def locales(place: Place) -> list[str]:
     return [value for is_good, value in (read(item, locale) for item in items_of(place)) if is_good]
 
 
-def several(kind: Kind) -> Kind:
-    """A list of one or more such values, none of them twice."""
+def several(kind: Kind, *, or_none: bool = False) -> Kind:
+    """A list of one or more such values, none of them twice; with ``or_none`` also an empty one."""
 
     def read_all(place: Place) -> list[Any]:
         values: list[Any] = []
@@ -86,7 +86,7 @@ def several(kind: Kind) -> Kind:
                 item.wrong("given twice")
             elif is_good:
                 values.append(value)
-        if not place.node.value:
+        if not place.node.value and not or_none:
             raise Wrong("empty; give a value, or leave the key out")
         return values
 

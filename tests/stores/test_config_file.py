@@ -440,3 +440,11 @@ def test_every_variable_is_documented_with_its_default() -> None:
     assert set(rows) == {name for _, name, _ in variables}
     for is_unset, name, default in variables:
         assert is_unset or rows[name] == (f"`{default}`" if default else "needed"), name
+
+
+@pytest.mark.parametrize(("given", "stores"), [("[de-web, at-web]", ["de-web", "at-web"]), ("[]", [])])
+def test_the_stores_that_a_client_is_limited_to_are_a_list_of_keys(
+    config: ConfigFile, given: str, stores: list[str]
+) -> None:
+    document = config.read(replaced(DESIGN, ("shipment_state: forward", f"in_stores: {given}")))
+    assert document.projects[0].values["in_stores"] == stores

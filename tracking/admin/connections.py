@@ -25,7 +25,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from stores import inbound
 from stores.admin import ConsoleAdmin
 from stores.config_file.plan import CREDENTIALS
-from stores.models import AfterShipAccount, Project, RateBudget
+from stores.models import AfterShipAccount, Project, RateBudget, key_validator
 from tracking import tasks
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
 from tracking.admin.registry import ImportButton
@@ -126,6 +126,13 @@ class ProjectForm(SecretsForm):
     secret_fields = ("client_secret", "inbound_secret")
     client_secret = SecretField(label=gettext_lazy("Client secret"))
     inbound_secret = SecretField(label=gettext_lazy("Inbound secret"), required=False)
+    in_stores = forms.CharField(
+        label=gettext_lazy("Only in the stores"),
+        help_text=gettext_lazy("Keys, with commas between, where the API client is limited to some stores."),
+        max_length=2_000,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+    )
     option_audience = OptionField("audience")
     option_service_account = OptionField("service_account")
     option_subscription = OptionField("subscription")
@@ -143,8 +150,15 @@ class ProjectForm(SecretsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["in_stores"] = ", ".join(self.instance.in_stores)
         for name, value in self.instance.inbound_options.items():
             self.initial[OPTION + name] = value
+
+    def clean_in_stores(self) -> list[str]:
+        keys = [key.strip() for key in self.cleaned_data["in_stores"].split(",") if key.strip()]
+        for key in keys:
+            key_validator(key)
+        return list(dict.fromkeys(keys))
 
     def clean(self) -> dict[str, Any]:
         """Puts the options on the row, and each fault at its field."""
@@ -184,7 +198,10 @@ class ProjectAdmin(ConnectionAdmin):
     readonly_fields = ["state", "webhook_address"]
     fieldsets = [
         (None, {"fields": ["key", "is_active", "state", "shipment_state"]}),
-        (gettext_lazy("We call commercetools"), {"fields": ["api_url", "auth_url", "client_id", "client_secret"]}),
+        (
+            gettext_lazy("We call commercetools"),
+            {"fields": ["api_url", "auth_url", "client_id", "client_secret", "in_stores"]},
+        ),
         (
             gettext_lazy("commercetools calls us"),
             {

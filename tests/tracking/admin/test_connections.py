@@ -277,3 +277,19 @@ def test_the_list_says_where_nobody_could_prove_who_it_is(admin_client: Client) 
     assert "not set up" in page
     Project.objects.update(inbound_secret="a-code")
     assert "not set up" not in admin_client.get(address(Project, "changelist")).content.decode()
+
+
+def test_stores_are_given_with_commas_and_checked(admin_client: Client) -> None:
+    project = make.make_project(key="shop")
+    page = address(Project, "change", project.pk)
+    wrong = admin_client.post(page, project_form(in_stores="de web")).content.decode()
+    project.refresh_from_db()
+    assert project.in_stores == []
+    assert "2 to 256 letters, digits, _ or -." in wrong
+    admin_client.post(page, project_form(in_stores=" de-web,at-web, de-web"))
+    project.refresh_from_db()
+    assert project.in_stores == ["de-web", "at-web"]
+    assert 'value="de-web, at-web"' in admin_client.get(page).content.decode()
+    admin_client.post(page, project_form(in_stores=""))
+    project.refresh_from_db()
+    assert project.in_stores == []
