@@ -89,8 +89,11 @@ class RouteDecision:
 
 
 def in_order(rules: Iterable[Rule]) -> list[Rule]:
-    """The order in which they are tried: by position, the older of two first, the project's default at the end."""
-    return sorted(rules, key=lambda rule: (rule.is_default, rule.position, rule.id))
+    """The order in which they are tried: by position, the older of two first, the project's default at the end.
+
+    A draft of a new rule has a negative id: it is younger than all that are saved.
+    """
+    return sorted(rules, key=lambda rule: (rule.is_default, rule.position, rule.id < 0, abs(rule.id)))
 
 
 def choose_route(facts: ParcelFacts, rules: Sequence[Rule]) -> RouteDecision:

@@ -93,6 +93,10 @@ def test_position_decides_then_age_and_the_default_comes_last():
     assert [one.id for one in in_order(rules)] == [9, 4, 5, 1]
 
 
+def test_draft_of_a_new_rule_is_tried_where_it_will_stand_once_it_is_saved():
+    assert [one.id for one in in_order([rule(-2), rule(-1), rule(7)])] == [7, -1, -2]
+
+
 def test_same_conditions_in_another_spelling_have_one_key():
     assert conditions_key(store=3, carriers=["DHL Paket", "ups"], countries=["DE", "AT"], channel=None) == (
         conditions_key(store=3, carriers=["U.P.S.", "dhl-paket"], countries=["AT", "DE", "AT"])
