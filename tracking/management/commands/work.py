@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from tracking.services.pull import pull_what_is_there
 from tracking.services.pump import Pumped, drain_everything
 
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        pull_what_is_there()
         total = drain_everything(self.report if sys.stderr.isatty() else None)
         self.stdout.write(f"{total.receipts} receipts taken in, {total.jobs} jobs run.")
 

@@ -32,6 +32,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tracking.models import Heartbeat
+from tracking.services.pull import LOOK_SECONDS, Pullers
 from tracking.services.pump import HEARTBEAT, OWN_HEARTBEAT
 from tracking.tasks import ensure_schedules, forget_kick, kick
 
@@ -58,12 +59,17 @@ class Command(BaseCommand):
             signal.signal(number, self.stop)
         ensure_schedules()
         cluster = Cluster(options["stale_seconds"])
+        pullers, looked_at = Pullers(kick), 0.0
         cluster.start()
         try:
             while not self.is_stopping:
+                if time.monotonic() - looked_at > LOOK_SECONDS:
+                    looked_at = time.monotonic()
+                    look(pullers)
                 is_silent = cluster.watch()
                 self.sleep(URGENT_KICK_SECONDS if is_silent else KICK_SECONDS)
         finally:
+            pullers.end()
             cluster.end()
 
     def stop(self, number: int, frame: FrameType | None) -> None:
@@ -73,6 +79,15 @@ class Command(BaseCommand):
         ends_at = time.monotonic() + seconds
         while not self.is_stopping and time.monotonic() < ends_at:
             time.sleep(0.1)
+
+
+def look(pullers: Pullers) -> None:
+    """Follow the queues of projects that have one."""
+    try:
+        pullers.look()
+    except AnyDatabaseError:
+        logger.exception("the database does not answer; queues are followed as before")
+        connection.close()
 
 
 class Cluster:
