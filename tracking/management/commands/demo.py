@@ -27,6 +27,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from django.db.models import Q
 
 from stores.models import Project
 from tracking.sandbox.client import SandboxClient
@@ -51,6 +52,11 @@ MAPPINGS = {
     "Evri": "myhermes-uk",
     "UPS": "ups",
 }
+# What a support agent may do besides looking: rules, remaps, reading again, replaying and requeueing.
+AGENT_RIGHTS = [
+    *(f"{verb}_{rule}" for verb in ("add", "change", "delete") for rule in ("route", "carriermapping", "statusrule")),
+    *("remap_parcel", "requeue_job", "change_order", "change_parcel", "change_receipt", "change_job"),
+]
 STORY = "trackbridge.story"
 COLOURS = {"tracking opened": 36, "order written": 32, "problem opened": 31, "will be tried again": 33, "gave up": 31}
 
@@ -102,7 +108,7 @@ class Command(BaseCommand):
         users.create_superuser("admin", password=self.passwords["admin"])
         agent = users.create_user("agent", password=self.passwords["agent"], is_staff=True)
         ours = Permission.objects.filter(content_type__app_label__in=["tracking", "stores"])
-        agent.user_permissions.set(ours.filter(codename__startswith="view_"))
+        agent.user_permissions.set(ours.filter(Q(codename__startswith="view_") | Q(codename__in=AGENT_RIGHTS)))
 
     def connect(self, sandbox: SandboxClient, sandbox_url: str) -> None:
         """Make both upstreams know each other and us: in the sandbox, and in our configuration file."""
