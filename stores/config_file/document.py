@@ -179,11 +179,13 @@ def read_inbound(place: Place) -> dict[str, Any]:
 
 
 def check_projects(document: Document) -> None:
-    """Note a project that is sent nothing and asks for nothing."""
+    """Note a project that is sent nothing and asks for nothing, or asks for what its API client may not read."""
     for entry in document.projects:
         is_polled = entry.get("poll") not in (None, "off")
         if (entry.get("inbound") or {}).get("type") == "poll" and not is_polled:
             entry.place.wrong("missing; inbound.type poll needs messages or orders", "poll")
+        if entry.get("poll") == "messages" and entry.get("in_stores"):
+            entry.place.wrong("an API client of some stores cannot read messages; poll orders", "poll")
 
 
 def check_rules(document: Document) -> None:

@@ -211,6 +211,16 @@ def test_each_way_of_hearing_has_its_options(config: ConfigFile, kind: str) -> N
     assert "inbound_secret" not in values
 
 
+def test_an_api_client_of_some_stores_cannot_poll_messages(config: ConfigFile) -> None:
+    limited = (
+        "    shipment_state: forward",
+        "    poll: messages\n    in_stores: [de-web]\n    shipment_state: forward",
+    )
+    assert [fault.partition(": ")[2] for fault in config.faults(replaced(DESIGN, limited))] == [
+        "projects[0].poll: an API client of some stores cannot read messages; poll orders"
+    ]
+
+
 def test_a_project_that_is_sent_nothing_has_to_poll(config: ConfigFile) -> None:
     faults = config.faults(replaced(DESIGN, inbound_line("poll", {})))
     assert [fault.partition(": ")[2] for fault in faults] == [

@@ -170,6 +170,8 @@ class ProjectForm(SecretsForm):
             self.add_error(OPTION + name if name else "inbound_type", words)
         if kind == Project.Inbound.POLL and facts.get("poll") == Project.Poll.OFF:
             self.add_error("poll", _("Where nothing is sent, choose what to poll."))
+        if facts.get("poll") == Project.Poll.MESSAGES and facts.get("in_stores"):
+            self.add_error("poll", _("An API client of some stores cannot read messages: poll orders."))
         self.instance.inbound_options = options
         return facts
 
