@@ -1,4 +1,4 @@
-"""`make test`: the whole suite on PostgreSQL, then what is marked `sqlite` on SQLite; the last lines count both.
+"""`make test`: the whole suite on PostgreSQL, and what is marked `sqlite` on SQLite too; the last lines count all.
 
 The counts are pytest's own, from its JUnit report. The status is that of the first leg that failed.
 """
@@ -9,11 +9,14 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chromium import find_chromium
 
+# Tests that start servers, workers and browsers, and wait for them.
+PROGRAMS = ("tests/end_to_end", "tests/storm", "tests/browser")
 REPORTS = Path(__file__).resolve().parent.parent / "var" / "tests"
 
 
@@ -48,14 +51,33 @@ def read_report(name: str, status: int, report: Path) -> Leg:
     return leg
 
 
-def run(name: str, arguments: list[str], environment: dict[str, str]) -> Leg:
-    """Runs pytest once, its output passed through."""
-    report = REPORTS / f"{name.lower()}.xml"
+def run(name: str, arguments: list[str], environment: dict[str, str], *, is_shown: bool = True) -> Leg:
+    """Runs pytest once. Its output is passed through, or shown as a whole once it is over."""
+    report, log = (REPORTS / f"{name.lower().replace(' ', '-')}.{kind}" for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
-    print(f"== {name}", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
-    done = subprocess.run(command, env=os.environ | environment, check=False)
+    if is_shown:
+        print(f"== {name}", flush=True)
+        done = subprocess.run(command, env=os.environ | environment, check=False)
+    else:
+        with log.open("w+", encoding="utf-8") as output:
+            done = subprocess.run(command, env=os.environ | environment, check=False, stdout=output, stderr=output)
+        print(f"\n== {name}\n{log.read_text(encoding='utf-8', errors='replace')}", flush=True)
     return read_report(name, done.returncode, report)
+
+
+def run_all() -> list[Leg]:
+    """The suite in two halves side by side, since much of it waits: those that run whole programs, and SQLite after
+    them, beside all others. A DATABASE_URL from outside is one database: there, one leg follows the other.
+    """
+    postgres, sqlite = {"TRACKBRIDGE_TEST_DB": ""}, {"TRACKBRIDGE_TEST_DB": "sqlite"}
+    if os.environ.get("DATABASE_URL"):
+        return [run("PostgreSQL", [], postgres), run("SQLite", ["-m", "sqlite"], sqlite)]
+    others = [f"--ignore={folder}" for folder in PROGRAMS]
+    with ThreadPoolExecutor(1) as beside:
+        programs = beside.submit(run, "PostgreSQL with programs", [*PROGRAMS], postgres, is_shown=False)
+        on_sqlite = beside.submit(run, "SQLite", ["-m", "sqlite"], sqlite, is_shown=False)
+        return [run("PostgreSQL", others, postgres), programs.result(), on_sqlite.result()]
 
 
 def browser_line(legs: list[Leg]) -> str:
@@ -68,12 +90,19 @@ def browser_line(legs: list[Leg]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs both legs with further pytest ``arguments`` and prints the counts; 0 only where both passed."""
+    """Runs the whole suite, or what pytest ``arguments`` choose of it, on both databases, and prints the counts.
+
+    0 only where every leg passed.
+    """
     REPORTS.mkdir(parents=True, exist_ok=True)
-    legs = [
-        run("PostgreSQL", arguments, {"TRACKBRIDGE_TEST_DB": ""}),
-        run("SQLite", ["-m", "sqlite", *arguments], {"TRACKBRIDGE_TEST_DB": "sqlite"}),
-    ]
+    legs = (
+        [
+            run("PostgreSQL", arguments, {"TRACKBRIDGE_TEST_DB": ""}),
+            run("SQLite", ["-m", "sqlite", *arguments], {"TRACKBRIDGE_TEST_DB": "sqlite"}),
+        ]
+        if arguments
+        else run_all()
+    )
     print()
     for leg in legs:
         print(leg)

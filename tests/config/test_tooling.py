@@ -105,5 +105,5 @@ def test_status_is_that_of_the_leg_that_failed(monkeypatch: pytest.MonkeyPatch, 
     results = iter([legs.Leg("PostgreSQL", 0, passed=9), legs.Leg("SQLite", 1, passed=2, failed=1)])
     monkeypatch.setattr(legs, "run", lambda *arguments: next(results))
     monkeypatch.setattr(legs, "REPORTS", tmp_path)
-    assert legs.main([]) == 1
+    assert legs.main(["tests"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "11 passed, 1 failed"
