@@ -222,7 +222,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
         order = Order.objects.select_for_update(of=("self",)).select_related("project").get(pk=order.pk)
         if order.version is not None and snapshot.version < order.version:
             return order
-        told = told_of(order)
+        told = told_of(order) if order.version else None  # of a new order, AfterShip is told when its parcels open
         take_order(order, snapshot)
         parcels = take_parcels(order, snapshot)
         lock_left_behind(parcels)
@@ -231,7 +231,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
             stop(live)
             live = []
         replaced = [link_parcel(order, parcel, priority) for parcel in live]
-        if told != told_of(order):
+        if told and told != told_of(order):
             want_updates([parcel.tracking_id for parcel in live if parcel.tracking_id], priority)
         retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
