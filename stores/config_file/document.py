@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stores import inbound
+from stores import inbound, tracking_source
 from stores.config_file import kinds
 from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
 from stores.config_file.source import (
@@ -31,6 +31,8 @@ from stores.statuses import ParcelStatus
 POSITION_STEP = 10
 INBOUND = {"type": Field(kinds.choice(*inbound.WAYS), is_required=True), "secret": Field(kinds.secret)}
 INBOUND |= {name: Field(kinds.text_or_reference) for name in inbound.OPTIONS}
+TRACKING_SOURCE = {"where": Field(kinds.choice(*tracking_source.PLACES), is_required=True)}
+TRACKING_SOURCE |= {name: Field(kinds.text(tracking_source.LONGEST)) for name in tracking_source.OPTIONS}
 ORDER_FIELD = {"name": Field(kinds.key(36), is_required=True), "values": Field(kinds.several(kinds.text(256)))}
 SCHEMA: dict[str, dict[str, Field]] = {
     "projects": {
@@ -42,6 +44,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "inbound": Field(lambda place: read_inbound(place)),
         "poll": Field(kinds.choice("off", "messages", "orders")),
         "shipment_state": Field(kinds.choice("off", "forward", "full")),
+        "tracking_source": Field(lambda place: read_tracking_source(place)),
         "in_stores": Field(kinds.several(kinds.key(256), or_none=True)),
         "is_active": Field(kinds.yes_no),
     },
@@ -176,6 +179,16 @@ def read_inbound(place: Place) -> dict[str, Any]:
         if name in options or name not in written:  # a value that was refused has its fault already
             place.wrong(words, name)
     return values
+
+
+def read_tracking_source(place: Place) -> dict[str, str]:
+    """As a project keeps it: empty where numbers stand on parcels only. What is missing or too much is noted."""
+    values: dict[str, str] = read_mapping(place, TRACKING_SOURCE)
+    written = {key.value for key, _ in place.node.value}
+    for name, words in tracking_source.faults(values).items() if "where" in values else ():
+        if name in values or name not in written:  # a value that was refused has its fault already
+            place.wrong(words, name)
+    return {} if values.get("where") == tracking_source.PARCEL else values
 
 
 def check_projects(document: Document) -> None:

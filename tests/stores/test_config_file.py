@@ -458,3 +458,43 @@ def test_the_stores_that_a_client_is_limited_to_are_a_list_of_keys(
 ) -> None:
     document = config.read(replaced(DESIGN, ("shipment_state: forward", f"in_stores: {given}")))
     assert document.projects[0].values["in_stores"] == stores
+
+
+SOURCE = {"where": "order", "field": "fft_parcels", "number": "tracking_number", "carrier_text": "DHL"}
+
+
+def source_line(options: dict[str, str]) -> tuple[str, str]:
+    written = ", ".join(f"{name}: {value}" for name, value in options.items())
+    return "shipment_state: forward", f"tracking_source: {{{written}}}"
+
+
+@pytest.mark.parametrize(("given", "kept"), [(SOURCE, SOURCE), ({"where": "parcel"}, {})])
+def test_where_numbers_stand_is_kept_as_it_is_given(
+    config: ConfigFile, given: dict[str, str], kept: dict[str, str]
+) -> None:
+    document = config.read(replaced(DESIGN, source_line(given)))
+    assert document.projects[0].values["tracking_source"] == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        ({"field": "x1"}, ["where: missing"]),
+        ({"where": "orders"}, ["where: parcel, order or delivery is expected; did you mean order?"]),
+        ({"where": "order"}, ["field: missing; name the custom field"]),
+        ({"where": "order", "field": "a b"}, ["field: 2 to 36 letters, digits, _ or - are expected"]),
+        ({"where": "order", "field": "tb_status"}, ["field: fields that begin with tb_ are written here, not read"]),
+        ({"where": "order", "field": "x1", "numbr": "n"}, ["numbr: unknown key; did you mean number?"]),
+        (
+            {"where": "delivery", "field": "x1", "items": "i"},
+            ["items: needs the key of the number: without objects there are no keys"],
+        ),
+        (
+            {"where": "parcel", "field": "x1"},
+            ["field: leave this out where numbers stand on parcels only"],
+        ),
+    ],
+)
+def test_faults_of_the_place_where_numbers_stand(config: ConfigFile, given: dict[str, str], faults: list[str]) -> None:
+    found = config.faults(replaced(DESIGN, source_line(given)))
+    assert [fault.partition(": ")[2] for fault in found] == [f"projects[0].tracking_source.{one}" for one in faults]

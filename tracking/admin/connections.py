@@ -20,9 +20,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from stores import inbound
+from stores import inbound, tracking_source
 from stores.admin import ConsoleAdmin
 from stores.config_file.plan import CREDENTIALS
 from stores.models import AfterShipAccount, Project, RateBudget, key_validator
@@ -44,6 +44,8 @@ SECRETS_OF_ENDPOINTS = {
 }
 OPTION = "option_"
 OPTION_FIELDS = [OPTION + name for name in inbound.OPTIONS]
+SOURCE = "source_"
+SOURCE_FIELDS = [SOURCE + name for name in ("where", *tracking_source.OPTIONS)]
 
 
 class ConnectionAdmin(ImportButton, ConsoleAdmin):
@@ -120,8 +122,24 @@ class OptionField(forms.CharField):
         )
 
 
+class SourceField(forms.CharField):
+    """One option of the place in which tracking numbers stand, where that is not the parcel."""
+
+    def __init__(self, name: str) -> None:
+        option = tracking_source.OPTIONS[name]
+        widget = UnfoldAdminTextInputWidget()
+        super().__init__(
+            label=option.label,
+            help_text=option.help,
+            max_length=tracking_source.LONGEST,
+            required=False,
+            widget=widget,
+        )
+
+
 class ProjectForm(SecretsForm):
-    """The options of the chosen type stand in fields of their own; those of other types are dropped."""
+    """The options of the chosen type stand in fields of their own; those of other types are dropped. So do those of
+    the place in which tracking numbers stand."""
 
     secret_fields = ("client_secret", "inbound_secret")
     client_secret = SecretField(label=gettext_lazy("Client secret"))
@@ -147,12 +165,31 @@ class ProjectForm(SecretsForm):
     option_topic = OptionField("topic")
     option_account_id = OptionField("account_id")
     option_uri = OptionField("uri")
+    source_where = forms.ChoiceField(
+        label=gettext_lazy("Where they stand"),
+        choices=[
+            (tracking_source.PARCEL, gettext_lazy("On parcels only")),
+            (tracking_source.ORDER, gettext_lazy("In a custom field of the order")),
+            (tracking_source.DELIVERY, gettext_lazy("In a custom field of each delivery")),
+        ],
+        initial=tracking_source.PARCEL,
+        required=False,
+        help_text=gettext_lazy("A parcel that carries the same number wins."),
+        widget=UnfoldAdminSelectWidget(),
+    )
+    source_field = SourceField("field")
+    source_number = SourceField("number")
+    source_carrier = SourceField("carrier")
+    source_carrier_text = SourceField("carrier_text")
+    source_items = SourceField("items")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["in_stores"] = ", ".join(self.instance.in_stores)
         for name, value in self.instance.inbound_options.items():
             self.initial[OPTION + name] = value
+        for name, value in self.instance.tracking_source.items():
+            self.initial[SOURCE + name] = value
 
     def clean_in_stores(self) -> list[str]:
         keys = [key.strip() for key in self.cleaned_data["in_stores"].split(",") if key.strip()]
@@ -173,14 +210,31 @@ class ProjectForm(SecretsForm):
         if facts.get("poll") == Project.Poll.MESSAGES and facts.get("in_stores"):
             self.add_error("poll", _("An API client of some stores cannot read messages: poll orders."))
         self.instance.inbound_options = options
+        self.instance.tracking_source = self.source_of(facts)
         return facts
+
+    def source_of(self, facts: dict[str, Any]) -> dict[str, str]:
+        """The place in which tracking numbers stand, as the row keeps it; each fault is put at its field."""
+        where = facts.get(SOURCE + "where")
+        if where not in (tracking_source.ORDER, tracking_source.DELIVERY):
+            return {}
+        options = {name: facts[SOURCE + name] for name in tracking_source.OPTIONS if facts.get(SOURCE + name)}
+        source = {"where": where, **options}
+        for name, words in tracking_source.faults(source).items():
+            if SOURCE + name not in self.errors:
+                self.add_error(SOURCE + name, words)
+        return source
 
     @cached_property
     def changed_data(self) -> list[str]:
         """By the names of the row: what is saved, and what its history tells."""
         typed = super().changed_data
-        changed = [name for name in typed if not name.startswith(OPTION)]
-        return changed + (["inbound_options"] if len(changed) < len(typed) or "inbound_type" in changed else [])
+        changed = [name for name in typed if not name.startswith((OPTION, SOURCE))]
+        if "inbound_type" in changed or any(name.startswith(OPTION) for name in typed):
+            changed.append("inbound_options")
+        if any(name.startswith(SOURCE) for name in typed):
+            changed.append("tracking_source")
+        return changed
 
 
 def only_for(types: Iterable[str]) -> str:
@@ -211,10 +265,19 @@ class ProjectAdmin(ConnectionAdmin):
                 "description": gettext_lazy("How to set up each type in your cloud: docs/connecting.md."),
             },
         ),
+        (
+            gettext_lazy("Tracking numbers"),
+            {
+                "fields": SOURCE_FIELDS,
+                "description": gettext_lazy("Where another system keeps them off the parcels: docs/connecting.md."),
+            },
+        ),
     ]
-    conditional_fields = {OPTION + name: only_for(inbound.ways_with(name)) for name in inbound.OPTIONS} | {
-        "inbound_secret": only_for(name for name, way in inbound.WAYS.items() if way.takes_secret)
-    }
+    conditional_fields = (
+        dict.fromkeys(SOURCE_FIELDS[1:], "source_where !== 'parcel'")
+        | {OPTION + name: only_for(inbound.ways_with(name)) for name in inbound.OPTIONS}
+        | {"inbound_secret": only_for(name for name, way in inbound.WAYS.items() if way.takes_secret)}
+    )
 
     def start_anew(self, connection: Project) -> set[str]:
         connection.access_token, connection.access_token_expires_at = "", None

@@ -310,8 +310,11 @@ class ParcelAdmin(HistoryAdmin):
 
 
 def parcel_id(parcel: Parcel) -> Any:
-    is_real = parcel.is_in_commercetools
-    return code(parcel.commercetools_id) if is_real else _("no parcel: a number of the order's return information")
+    if parcel.is_in_commercetools:
+        return code(parcel.commercetools_id)
+    if parcel.is_return:
+        return _("no parcel: a number of the order's return information")
+    return _("no parcel: a number in a custom field of the order or delivery")
 
 
 def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:

@@ -73,8 +73,8 @@ SHOWN = Q(removed_at=None, order__deleted_at=None) & ~Q(order__order_state=CANCE
 class Parcel(models.Model):
     """A parcel of a delivery. Keeps its row when it leaves the order (``removed_at``), so that its history stays.
 
-    A number that the order's return info gives, without a parcel, has a row too: its ``commercetools_id`` is made up,
-    it has no delivery, and nothing is written to it.
+    A number that the order's return info gives, or a custom field (``Project.tracking_source``), without a parcel, has
+    a row too: its ``commercetools_id`` is made up, it has no delivery, and nothing is written to it.
     """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="parcels")

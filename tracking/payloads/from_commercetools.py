@@ -17,6 +17,7 @@ from typing import Any
 from tracking.payloads.envelopes import pubsub_data
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.event_ids import event_id_or_digest
+from tracking.payloads.from_fields import DELIVERY, ORDER, TrackingSource, read_field
 from tracking.payloads.json_text import clean_text, loads
 from tracking.payloads.reading import LARGEST_INTEGER, LARGEST_VERSION, Node
 
@@ -52,9 +53,16 @@ RELEVANT_TYPES = frozenset(
         *CHANGES,
     }
 )
-# About the order's custom fields: ours, or the merchant's, which matter where a route asks for them.
-FIELD_TYPES = frozenset({"OrderCustomFieldAdded", "OrderCustomFieldChanged", "OrderCustomFieldRemoved"})
-CUSTOM_TYPES = FIELD_TYPES | {"OrderCustomTypeSet", "OrderCustomTypeRemoved"}
+# About custom fields, of orders and of deliveries: ours, or the merchant's, which matter where a route asks for them or
+# tracking numbers stand in them.
+FIELD_TYPES = {
+    f"{resource}CustomField{change}": owner
+    for resource, owner in (("Order", ORDER), ("Delivery", DELIVERY))
+    for change in ("Added", "Changed", "Removed")
+}
+TYPE_SET = {"OrderCustomTypeSet": ORDER, "DeliveryCustomTypeSet": DELIVERY}
+TYPE_REMOVED = {"OrderCustomTypeRemoved": ORDER, "DeliveryCustomTypeRemoved": DELIVERY}
+CUSTOM_TYPES = FIELD_TYPES | TYPE_SET | TYPE_REMOVED  # message type → what carries the fields: order or delivery
 
 OWN_FIELD_PREFIX = "tb_"
 ALPHA_2 = re.compile(r"[A-Z]{2}")
@@ -95,7 +103,9 @@ NO_DESTINATION = Destination()
 
 @dataclass(frozen=True, kw_only=True)
 class ParcelSnapshot:
-    """One parcel, or what the order's return info announces. ``items`` are its own: line item id → quantity.
+    """One parcel, what the order's return info announces, or what a custom field says.
+
+    ``items`` are its own: line item id → quantity.
 
     ``delivery_items`` are those of its delivery where it is alone in it: of several, nobody says which one holds what.
     """
@@ -121,6 +131,7 @@ class OrderSnapshot:
 
     ``item_channels``: line item id → ids of its [supply, distribution] channel, "" where it has none; the order itself
     has no channel. ``custom_fields``: the merchant's own, name → values as text, as far as a rule can compare them.
+    ``source_faults``: what cannot be read of the custom fields in which the project's numbers stand.
     """
 
     commercetools_id: str
@@ -138,6 +149,7 @@ class OrderSnapshot:
     destination: Destination = NO_DESTINATION
     items: dict[str, int] = field(default_factory=dict)
     parcels: tuple[ParcelSnapshot, ...] = ()
+    source_faults: tuple[str, ...] = ()
     type_id: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
 
@@ -202,18 +214,23 @@ def message_type(node: Node) -> str:
 
 
 def fields_touched(node: Node) -> frozenset[str] | None:
-    """Names of the order's custom fields that this message is about; None where it may be any."""
+    """Names of the custom fields that this message is about; None where it may be any."""
     kind = node.value.get("type")
     if kind in FIELD_TYPES:
         return frozenset({node.text("name", 36)})
-    if kind == "OrderCustomTypeSet" and not node.text("oldTypeId", 64):
+    if kind in TYPE_SET and not node.text("oldTypeId", 64):
         return frozenset(node.child("customFields").child("fields").value)
     return None
 
 
-def parse_order(document: object) -> OrderSnapshot:
-    """An Order document, of either shipping mode, with the parcels of all deliveries. PayloadError with the path."""
+def parse_order(document: object, source: TrackingSource | None = None) -> OrderSnapshot:
+    """An Order document, of either shipping mode, with the parcels of all deliveries. PayloadError with the path.
+
+    ``source``: the custom field in which numbers stand as well.
+    """
     node = Node(document)
+    parcels = parse_parcels(node)
+    sourced, source_faults = sourced_parcels(node, parcels, source) if source else ((), ())
     line_items = node.children("lineItems")
     custom = node.child("custom")
     return OrderSnapshot(
@@ -231,7 +248,8 @@ def parse_order(document: object) -> OrderSnapshot:
         last_modified_at=node.instant("lastModifiedAt"),
         destination=parse_destination(node),
         items=quantities([*line_items, *node.children("customLineItems")]),
-        parcels=(parcels := parse_parcels(node)) + announced_returns(node, parcels),
+        parcels=parcels + sourced + announced_returns(node, parcels),
+        source_faults=source_faults,
         type_id=type_id(custom),
         fields=own_fields(custom),
     )
@@ -338,12 +356,59 @@ def announced_returns(node: Node, parcels: tuple[ParcelSnapshot, ...]) -> tuple[
         same = same_number(number)
         if not same or same in known:
             continue
-        made_up_id = f"return-{hashlib.sha256(same.encode()).hexdigest()[:32]}"
+        made_up_id = made_up("return", same)
         first = found.get(same, ParcelSnapshot(commercetools_id=made_up_id, tracking_number=number, is_return=True))
         items = quantities(info.children("items"), "lineItemId", "customLineItemId")
-        both = {item: first.items.get(item, 0) + items.get(item, 0) for item in first.items | items}
-        found[same] = replace(first, items=both)
+        found[same] = replace(first, items=added(first.items, items))
     return tuple(found.values())
+
+
+def sourced_parcels(
+    node: Node, parcels: tuple[ParcelSnapshot, ...], source: TrackingSource
+) -> tuple[tuple[ParcelSnapshot, ...], tuple[str, ...]]:
+    """What the custom field of the order, or of its deliveries, gives a number for and no parcel has; and its faults.
+
+    One snapshot for each number, which makes its id: an entry has none, and a field is set anew as a whole.
+    """
+    known = {same_number(parcel.tracking_number) for parcel in parcels}
+    found: dict[str, ParcelSnapshot] = {}
+    told: list[str] = []
+    for custom, delivery_items in carriers_of_field(node, source):
+        path = f"{custom.path}.fields.{source.field}"
+        entries, faults = read_field(custom.child("fields").value.get(source.field), source, path)
+        told += [str(fault) for fault in faults]
+        is_alone = len({same_number(entry.number) for entry in entries}) == 1
+        if is_alone and not any(entry.items for entry in entries):
+            entries = [replace(entries[0], items=delivery_items)]
+        for entry in entries:
+            if (same := same_number(entry.number)) in known:
+                continue
+            new = ParcelSnapshot(
+                commercetools_id=made_up("field", same), tracking_number=entry.number, carrier=entry.carrier
+            )
+            first = found.get(same, new)
+            found[same] = replace(first, items=added(first.items, entry.items))
+    return tuple(found.values()), tuple(told)
+
+
+def carriers_of_field(node: Node, source: TrackingSource) -> Iterator[tuple[Node, dict[str, int]]]:
+    """(custom, items) of all that may carry the field; items where a number alone in it would hold them all."""
+    if source.where == ORDER:
+        yield node.child("custom"), {}
+        return
+    for _, delivery in deliveries(node):
+        has_parcels = bool(delivery.children("parcels"))
+        yield delivery.child("custom"), {} if has_parcels else quantities(delivery.children("items"))
+
+
+def made_up(kind: str, number: str) -> str:
+    """The id of something that only a number makes known; ``number`` as `same_number` gives it."""
+    return f"{kind}-{hashlib.sha256(number.encode()).hexdigest()[:32]}"
+
+
+def added(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """The sum by line item, no more than the database holds."""
+    return {item: min(one.get(item, 0) + other.get(item, 0), LARGEST_INTEGER) for item in one | other}
 
 
 def same_number(number: str) -> str:

@@ -33,7 +33,7 @@ PLATFORM = {"type": "Platform"}
 
 def message_types() -> list[str]:
     """Every message after which an order may be read; changes are another list of a Subscription."""
-    return sorted((RELEVANT_TYPES | CUSTOM_TYPES) - CHANGES - {""})
+    return sorted((RELEVANT_TYPES | CUSTOM_TYPES.keys()) - CHANGES - {""})
 
 
 def messages() -> list[dict[str, Any]]:

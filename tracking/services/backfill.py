@@ -22,6 +22,7 @@ from tracking.enums import RunKind
 from tracking.models import Order, Run
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import parse_order
+from tracking.payloads.from_fields import source_of
 from tracking.services import connections, jobs, runs
 from tracking.services.collect import store_order
 from tracking.services.poll import chunks
@@ -109,9 +110,10 @@ def look_at(project: Project, documents: Sequence[dict[str, Any]]) -> Counter[st
     """Count a page of orders, and change nothing."""
     known = Order.objects.filter(project=project, commercetools_id__in=[document["id"] for document in documents])
     counts = Counter({"orders": len(documents), "new": len(documents) - known.count()})
+    source = source_of(project.tracking_source)
     for document in documents:
         try:
-            counts["parcels"] += len(parse_order(document).parcels)
+            counts["parcels"] += len(parse_order(document, source).parcels)
         except PayloadError:
             counts["unreadable"] += 1
     return counts

@@ -21,7 +21,7 @@ from django.utils import timezone
 from config.correlation import new_correlation_id
 from stores.models import Project, Route, Store
 from tracking.clients.errors import NotFound
-from tracking.enums import JobKind, ReceiptState
+from tracking.enums import JobKind, ProblemKind, ReceiptState
 from tracking.models import Order, Parcel, Receipt
 from tracking.payloads import from_commercetools, json_text, self_test
 from tracking.payloads.errors import PayloadError
@@ -32,11 +32,12 @@ from tracking.payloads.from_commercetools import (
     OrderSnapshot,
     ParcelSnapshot,
 )
+from tracking.payloads.from_fields import ORDER, source_of
 from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
-from tracking.services.problems import close_all
+from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
 from tracking.services.sns import note_control
 from tracking.services.story import tell
@@ -104,16 +105,20 @@ def why_read(order: Order | None, message: OrderMessage, *, is_relevant: bool) -
     return ReceiptState.IGNORED, f"{message.type} changes nothing that is shipped"
 
 
-def asked_fields(project: Project) -> frozenset[str]:
-    """The merchant's custom fields of an order that routes of this project ask for."""
+def asked_fields(project: Project) -> frozenset[tuple[str, str]]:
+    """The merchant's custom fields that matter to this project, as (order or delivery, name): those of orders that its
+    routes ask for, and the one in which its tracking numbers stand."""
     asking = Route.objects.filter(project=project, is_active=True).exclude(field_name="")
-    return frozenset(asking.values_list("field_name", flat=True))
+    asked = {(ORDER, name) for name in asking.values_list("field_name", flat=True)}
+    source = source_of(project.tracking_source)
+    return frozenset(asked | {(source.where, source.field)} if source else asked)
 
 
-def is_relevant(message: OrderMessage, asked: frozenset[str]) -> bool:
+def is_relevant(message: OrderMessage, asked: frozenset[tuple[str, str]]) -> bool:
     """Whether a message of this kind may change anything that is shipped. ``asked``: as `asked_fields` gives them."""
-    if message.type in CUSTOM_TYPES:
-        return bool(asked if message.fields is None else asked & message.fields)
+    if owner := CUSTOM_TYPES.get(message.type):
+        names = {name for its_owner, name in asked if its_owner == owner}
+        return bool(names if message.fields is None else names & message.fields)
     return not message.type or message.type in RELEVANT_TYPES
 
 
@@ -216,7 +221,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
     What follows from it is wished for with this priority. Raises PayloadError where the document is not an order.
     Returns the row as it is now.
     """
-    snapshot = from_commercetools.parse_order(document)
+    snapshot = from_commercetools.parse_order(document, source_of(order.project.tracking_source))
     with transaction.atomic():
         # Of the order only: a lock on its project would let no other order of it be stored at the same time.
         order = Order.objects.select_for_update(of=("self",)).select_related("project").get(pk=order.pk)
@@ -225,6 +230,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
         told = told_of(order) if order.version else None  # of a new order, AfterShip is told when its parcels open
         take_order(order, snapshot)
         parcels = take_parcels(order, snapshot)
+        tell_source_faults(order, snapshot)
         lock_left_behind(parcels)
         live = [parcel for parcel in parcels if parcel.removed_at is None]
         if order.is_cancelled:
@@ -237,6 +243,15 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
         retire_unused(gone, "the parcel was removed")
     return order
+
+
+def tell_source_faults(order: Order, snapshot: OrderSnapshot) -> None:
+    """Show what cannot be read of the field in which numbers stand, for as long as anybody needs it."""
+    if not snapshot.source_faults or order.is_cancelled:
+        close_problems([ProblemKind.BAD_NUMBER], order, "Nothing is wrong with a field of numbers any more.")
+        return
+    cause = "; ".join(snapshot.source_faults)
+    open_problem(ProblemKind.BAD_NUMBER, order, cause, correlation_id=order.correlation_id)
 
 
 def told_of(order: Order) -> list[str]:

@@ -27,8 +27,9 @@ from tracking.clients.commercetools import CLOCK_LAG, CommercetoolsClient, Posit
 from tracking.clients.errors import AccountStopped
 from tracking.enums import JobKind, ProblemKind, Source
 from tracking.models import Order
-from tracking.payloads.from_commercetools import CHANGES, RELEVANT_TYPES
+from tracking.payloads.from_commercetools import CHANGES, CUSTOM_TYPES, RELEVANT_TYPES
 from tracking.services import connections, jobs
+from tracking.services.collect import asked_fields
 from tracking.services.problems import close_problems, open_among, open_problem
 from tracking.services.receive import store_receipts
 from tracking.services.story import tell
@@ -37,9 +38,6 @@ OVERLAP = timedelta(minutes=2)  # read again by the next poll: a row may become 
 RUN_SECONDS = 15.0  # well within the lease of a job
 CHECK_EACH = timedelta(hours=1)
 CHECKED = "messages_checked"  # beside the cursors in poll_cursors
-ORDER_MESSAGES = 'resource(typeId="order") and type in ({})'.format(
-    ", ".join(f'"{name}"' for name in sorted(RELEVANT_TYPES - CHANGES - {""}))
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,14 @@ class Feed:
     resource: str
     time_field: str
     bodies: Callable[[Project, Sequence[dict[str, Any]]], list[bytes]]
-    condition: str = ""
+    condition: Callable[[Project], str] = lambda _project: ""
+
+
+def order_messages(project: Project) -> str:
+    """Messages after which an order may be read; those about custom fields only where any of that kind matters."""
+    asked = {owner for owner, _ in asked_fields(project)}
+    types = RELEVANT_TYPES - CHANGES - {""} | {kind for kind, owner in CUSTOM_TYPES.items() if owner in asked}
+    return 'resource(typeId="order") and type in ({})'.format(", ".join(f'"{name}"' for name in sorted(types)))
 
 
 def messages(project: Project, rows: Sequence[dict[str, Any]]) -> list[bytes]:
@@ -82,7 +87,7 @@ def as_body(document: dict[str, Any]) -> bytes:
 
 
 FEEDS: dict[str, Feed] = {
-    "messages": Feed("messages", "createdAt", messages, ORDER_MESSAGES),
+    "messages": Feed("messages", "createdAt", messages, order_messages),
     "orders": Feed("orders", "lastModifiedAt", changed_orders),
 }
 
@@ -111,7 +116,7 @@ def poll_project(project_id: int) -> None:
     until = upstream_now(project) - CLOCK_LAG
     start = cursor(project, feed, until)
     seen = new = 0
-    for rows in client.pages_of_changes(feed.resource, feed.time_field, start, until, feed.condition):
+    for rows in client.pages_of_changes(feed.resource, feed.time_field, start, until, feed.condition(project)):
         stored = take_in(project, feed, rows)
         if stored is None:  # another run, after our lease was over: it goes on from there
             return

@@ -18,7 +18,7 @@ NEXT_STEP = {
     ProblemKind.CARRIER_MISMATCH: "Check the carrier mapping: AfterShip tracks this number with another courier.",
     ProblemKind.CARRIER_DOUBTFUL: "Look at the evidence; if it convinces you, remap to the proposed courier.",
     ProblemKind.OUTSIDE_COURIER_SET: "Add the courier to the route's set, or correct the carrier mapping.",
-    ProblemKind.BAD_NUMBER: "Correct the tracking number on the parcel in commercetools.",
+    ProblemKind.BAD_NUMBER: "Correct the tracking number in commercetools: on the parcel, or in its field.",
     ProblemKind.MISSING_FIELD: "Complete the order's address, or the extra fields of the carrier mapping.",
     ProblemKind.REFUSED: "Read the upstream's words, mend the cause, then requeue the job.",
     ProblemKind.FOREIGN_TYPE: "Let setup_commercetools extend the merchant's own Type, or remove that Type.",

@@ -29,6 +29,7 @@ from tracking.enums import FINISHED, JobKind, ProblemKind, RunKind
 from tracking.models import Job, Order, Parcel, Problem, Run, Tracking
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_commercetools import OrderSnapshot, parse_order
+from tracking.payloads.from_fields import source_of
 from tracking.services import connections, jobs, runs
 from tracking.services.collect import store_order
 from tracking.services.poll import Taken, chunks, read_changes, take_in
@@ -220,7 +221,7 @@ def compare_orders(sweep: Sweep, project: Project, documents: Sequence[dict[str,
 def compare_order(sweep: Sweep, project: Project, document: dict[str, Any]) -> None:
     """Store an order that is behind; wish for what nobody is going to do: opening its trackings, writing it."""
     try:
-        snapshot = parse_order(document)
+        snapshot = parse_order(document, source_of(project.tracking_source))
     except PayloadError as error:
         order_id = str(document.get("id", ""))[:64]
         sweep.found(Drift.UNREADABLE, order_id)

@@ -41,7 +41,7 @@ def project_form(**changes: str) -> dict[str, str]:
     form = {
         "is_active": "on", "api_url": "https://api.example.com", "auth_url": "https://auth.example.com",
         "client_id": "ct-client", "client_secret": "", "inbound_type": "bearer", "inbound_secret": "",
-        "poll": "off", "shipment_state": "forward", "_save": "Save",
+        "poll": "off", "shipment_state": "forward", "source_where": "parcel", "_save": "Save",
     }  # fmt: skip
     return form | changes
 
@@ -293,3 +293,25 @@ def test_stores_are_given_with_commas_and_checked(admin_client: Client) -> None:
     admin_client.post(page, project_form(in_stores=""))
     project.refresh_from_db()
     assert project.in_stores == []
+
+
+def test_where_numbers_stand_is_checked_and_kept(admin_client: Client) -> None:
+    project = make.make_project(key="shop")
+    page = address(Project, "change", project.pk)
+    wrong = admin_client.post(page, project_form(source_where="order", source_items="items")).content.decode()
+    project.refresh_from_db()
+    assert project.tracking_source == {}
+    assert "missing; name the custom field" in wrong
+    assert "needs the key of the number" in wrong
+    given = {"source_field": " fft_parcels ", "source_number": "tracking_number", "source_carrier": ""}
+    admin_client.post(page, project_form(source_where="order", **given))
+    project.refresh_from_db()
+    kept = {"where": "order", "field": "fft_parcels", "number": "tracking_number"}
+    assert project.tracking_source == kept
+    shown = admin_client.get(page).content.decode()
+    assert 'value="fft_parcels"' in shown
+    assert '<option value="order" selected>' in shown
+    assert "tracking_source" in LogEntry.objects.get().get_change_message()
+    admin_client.post(page, project_form(source_where="parcel", **given))
+    project.refresh_from_db()
+    assert project.tracking_source == {}
