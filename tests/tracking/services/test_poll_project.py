@@ -280,7 +280,7 @@ class Endless(Upstream):
 
 
 def test_many_changes_are_walked_in_slices_with_flat_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All changed at the same moment, each run cut off after a page. POLL_WALK=250000 is the long form."""
+    """All changed at the same moment, each run cut off after a page. The long form: POLL_WALK=250000, -p no:logging."""
     upstream, total = Endless(), int(os.environ.get("POLL_WALK", "5000"))
     upstream.at = moment(ago(minutes=30))
     project = make_polling(upstream, "orders")
