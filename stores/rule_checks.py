@@ -72,6 +72,7 @@ class TargetCheck:
                 yield from (Doubt(rule.id, words) for words in self.of_target(routes[rule.id]))
 
     def of_target(self, words: Mapping[str, Any]) -> Iterable[str]:
+        """What can keep the route's target from working: one warning each."""
         account, brand = self.accounts.get(words["account"]), self.brands.get(words["brand"])
         if account and not account.is_active:
             yield _("Account %(key)s is switched off: its parcels wait.") % {"key": account.key}

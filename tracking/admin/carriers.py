@@ -354,6 +354,7 @@ def mapped(request: HttpRequest, subject: Subject, reason: str) -> HttpResponse:
 
 
 def map_page(request: HttpRequest, subject: Subject, *, is_reason_missing: bool = False) -> HttpResponse:
+    """The page of one text: proposals, the mapping that is wished for, and what it would do."""
     samples = samples_of([subject.text])[subject.text.scope]
     proposals = propose(subject.text, samples, Hints.for_texts([subject.text], samples))
     effect = preview(subject.wish()) if subject.courier and not subject.fault else None

@@ -131,6 +131,7 @@ def rule_address(kind: str, text: str, courier: str) -> str:
 
 
 def codes_table(found: list[CodeLine]) -> Table:
+    """One line per code, with a sample and the way to its rule."""
     return Table(
         _("Codes"),
         [_("Courier"), _("Code"), _("AfterShip's words for it"), _("To us"), _("Scans"), _("For example"), _("Rule")],

@@ -245,6 +245,7 @@ def counted(moves: Iterable[PlannedMove], name: str, effect: Any) -> list[str]:
 
 
 def moves_table(moves: Sequence[PlannedMove]) -> Table:
+    """One line per parcel: what it has now, what it would have, and what that means."""
     return Table(
         _("Parcels"),
         [_("Parcel"), _("Now"), _("Then"), _("At AfterShip"), _("For the shopper")],

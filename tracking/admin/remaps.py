@@ -175,6 +175,7 @@ def progress_bar(remap: Remap, counts: dict[str, int]) -> SafeString:
 
 
 def items_block(title: str, items: QuerySet[RemapItem], empty: str) -> Table:
+    """The parcels of a remap with what became of each."""
     rows, is_more = story.capped(items)
     return Table(
         title,
