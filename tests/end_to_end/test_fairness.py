@@ -114,10 +114,10 @@ def test_a_poison_order_delays_only_itself_and_works_after_the_mend(
     settings.JOB_MAX_ATTEMPTS = 3
     read = from_commercetools.parse_order
 
-    def poisoned(document: dict[str, Any]) -> Any:
+    def poisoned(document: dict[str, Any], *others: Any) -> Any:
         if document["orderNumber"] == "DE-3":
             raise error
-        return read(document)
+        return read(document, *others)
 
     monkeypatch.setattr(from_commercetools, "parse_order", poisoned)
     orders = [world.order(parcel(f"0034043416109600000{n}"), number=f"DE-{n}") for n in range(8)]
