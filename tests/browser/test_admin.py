@@ -8,6 +8,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
+from stores.models import CarrierMapping
 from tests import factories as make
 from tests.browser.conftest import Window
 from tests.browser.data import fill
@@ -109,6 +110,8 @@ def test_courier_of_a_mapping_is_chosen_by_typing(window: Window) -> None:
     page.fill("textarea[name=reason]", "DHL writes it so")
     page.get_by_role("button", name="Confirm and save").click()
     page.get_by_text("Saved as revision").wait_for()
+    mapping = CarrierMapping.objects.get()
+    assert (mapping.carrier, mapping.courier.slug) == ("DHL_PKG", "dhl-germany")
 
 
 def test_first_tab_offers_to_skip_the_sidebar(window: Window) -> None:

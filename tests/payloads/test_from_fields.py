@@ -113,10 +113,11 @@ def test_no_more_than_two_hundred_numbers_are_read() -> None:
 
 
 @given(SCALARS | anything("tracking_number carrier items"))
-def test_nothing_raises_whatever_stands_there(value: object) -> None:
-    read(value)
-    read(json.dumps(value))
-    read(json.dumps([value]))
+def test_whatever_stands_there_is_read_or_a_fault_that_names_the_field(value: object) -> None:
+    for given_value in (value, json.dumps(value), json.dumps([value])):
+        entries, faults = read(given_value)
+        assert all(entry.number.strip() for entry in entries)
+        assert all(fault.startswith("f") for fault in faults)
 
 
 # ── in an order ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -128,8 +128,9 @@ def test_a_stubborn_one_is_killed_too(stub: Stub) -> None:
     first = stub.started(1)
     cluster.started_at -= timedelta(seconds=60)
     cluster.watch()
-    stub.started(2)
+    second = stub.started(2)
     wait_until(lambda: all_dead(first))
+    assert all(lives(pid) for pid in second)
     cluster.kill()
 
 
