@@ -63,6 +63,12 @@ class JobKind(models.TextChoices):
     APPLY_STATUS_RULES = "apply_status_rules", _("Apply changed status rules")
     CONFIRM_SUBSCRIPTION = "confirm_subscription", _("Confirm the SNS subscription")
     DOCTOR = "doctor", _("Examine everything")
+    WATCH = "watch", _("Look for parcels that are stuck")
+    NOTIFY = "notify", _("Tell the shopper")
+    COMMERCE = "commerce", _("Send the order to AfterShip")
+    EXPORT = "export", _("Write an export")
+    FACTS = "facts", _("Bring figures up to date")
+    SUMMARY = "summary", _("Send the summary")
 
 
 ABOUT_TRACKINGS = [JobKind.PUSH, JobKind.UPDATE, JobKind.RETIRE]  # whose subject is a tracking
@@ -76,6 +82,9 @@ class RunKind(models.TextChoices):
     REGISTRY = "registry", _("Import from upstream")
     STATUS_RULES = "status_rules", _("Apply changed status rules")
     DOCTOR = "doctor", _("Examination")
+    LEARN = "learn", _("Learn what is usual")
+    EXPORT = "export", _("Export")
+    FACTS = "facts", _("Rebuild figures")
 
 
 class Health(models.TextChoices):
@@ -125,6 +134,17 @@ class ProblemKind(models.TextChoices):
     MESSAGES_OFF = "messages_off", _("Messages are switched off")
     NUMBER_REUSED = "number_reused", _("Number was used before")
     DRIFT = "drift", _("Upstreams disagree")
+    NO_SCAN = "no_scan", _("Stuck before the first scan")
+    SILENT = "silent", _("Silent in transit")
+    ATTEMPTS_FAILED = "attempts_failed", _("Delivery attempts failed")
+    ADDRESS = "address", _("Address trouble")
+    AWAITING_PICKUP = "awaiting_pickup", _("Waits for its shopper to collect it")
+    RETURNING = "returning", _("On its way back")
+    LOST = "lost", _("Lost or damaged")
+    COURIER_OUTAGE = "courier_outage", _("Courier outage")
+    TWO_SENDERS = "two_senders", _("Two would write to the shopper")
+    MAIL_UNSURE = "mail_unsure", _("Unsure whether a message was sent")
+    MAIL_REFUSED = "mail_refused", _("Message came back")
     DEAD_LETTER = "dead_letter", _("Gave up")
 
 
@@ -190,3 +210,12 @@ class StaffActionKind(models.TextChoices):
     REQUEUE = "requeue", _("Requeued a job")
     ASSIGN = "assign", _("Assigned a problem")
     NOTE = "note", _("Wrote a note")
+    CORRECT = "correct", _("Corrected")
+    MARK = "mark", _("Marked")
+    UNDO = "undo", _("Undid")
+    HOLD = "hold", _("Held messages")
+    RESEND = "resend", _("Sent again")
+    READDRESS = "readdress", _("Changed the address for messages")
+    BLOCK = "block", _("Blocked an address")
+    EXPORT = "export", _("Exported")
+    ERASE = "erase", _("Erased a person")

@@ -247,6 +247,8 @@ class TestOrder:
         assert order.item_channels == {
             item: [f"aaaa1111-0000-4000-8000-00000000000{n}" for n in (1, 2)] for item in (BOOT, SOCKS)
         }
+        assert order.item_words[BOOT] == {"sku": "BOOT-42", "name": {"de": "Wanderschuh", "en": "Hiking boot"}}
+        assert set(order.item_words) == {BOOT, SOCKS, PACK, ENGRAVING}
         assert order.custom_fields == {"erp_id": ["4711"]}
         assert order.created_at == datetime(2026, 11, 21, 18, 4, 11, 120000, UTC)
         assert order.last_modified_at == datetime(2026, 11, 22, 10, 0, 1, 532000, UTC)
@@ -255,6 +257,12 @@ class TestOrder:
         assert order.type_id == "d2a7c0de-0000-4000-8000-0000000000bb"
         assert order.fields == {"tb_status": "pending", "tb_parcels": 3, "tb_parcels_delivered": 0}
         assert len(order.parcels) == 3
+
+    @pytest.mark.parametrize("name", ["Boot", ["Boot"], 7, None, {"en": 7, "de": None}])
+    def test_item_without_a_readable_name_fails_no_order(self, name):
+        order = document("commercetools/order__single_three_parcels")
+        order["lineItems"][0] |= {"name": name, "variant": []}
+        assert parse_order(order).item_words[BOOT] == {"sku": "", "name": {}}
 
     def test_parcel_is_read_in_full(self):
         first, second, third = parse_order(document("commercetools/order__single_three_parcels")).parcels

@@ -28,6 +28,11 @@ class Order(models.Model):
     destination_city = models.CharField(max_length=200, blank=True, default="")
     destination_postal_code = models.CharField(max_length=40, blank=True, default="")
     items = models.JSONField(default=dict, blank=True, help_text="Ordered quantity by line item id.")
+    item_words = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='What each line item is: {line item id: {"sku": "BOOT-42", "name": {"de": "Wanderschuh"}}}.',
+    )
     item_channels = models.JSONField(
         default=dict, blank=True, help_text="Ids of [supply, distribution] channel by line item id, where it has any."
     )

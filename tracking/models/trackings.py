@@ -59,6 +59,17 @@ class Tracking(models.Model):
     last_location = models.CharField(max_length=500, blank=True, default="")
     last_checkpoint_at = models.CharField(max_length=64, blank=True, default="", help_text="As given.")
     is_moving = models.BooleanField("polled by AfterShip", default=True)
+    clocks = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Moments of its life by name: {at, local, is_offset_known}; see tracking/services/clocks.py.",
+    )
+    first_scan_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the carrier first had it in hand; local time as UTC without an offset."
+    )
+    last_news_at = models.DateTimeField(
+        null=True, blank=True, help_text="Time of its newest checkpoint; local time as UTC without an offset."
+    )
 
     updated_at = models.DateTimeField(null=True, blank=True, help_text="AfterShip's clock of the applied snapshot.")
     snapshot_rank = models.JSONField(default=list, blank=True, help_text="Breaks ties within one second.")

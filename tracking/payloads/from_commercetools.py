@@ -68,6 +68,8 @@ OWN_FIELD_PREFIX = "tb_"
 ALPHA_2 = re.compile(r"[A-Z]{2}")
 # Of an order's own custom fields, for rules: so many fields, values of one field, and characters of a value.
 MOST_FIELDS, LONGEST_FIELD = 50, 100
+# Of what an order's items are called: so many languages, and characters of a name.
+MOST_LOCALES, LONGEST_NAME = 30, 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +131,7 @@ class ParcelSnapshot:
 class OrderSnapshot:
     """An order at one version. ``items`` are the ordered quantities, ``fields`` only our own (``tb_…``).
 
+    ``item_words``: line item id → its ``sku`` ("" where it has none) and ``name`` by locale, as commercetools has them.
     ``item_channels``: line item id → ids of its [supply, distribution] channel, "" where it has none; the order itself
     has no channel. ``custom_fields``: the merchant's own, name → values as text, as far as a rule can compare them.
     ``source_faults``: what cannot be read of the custom fields in which the project's numbers stand.
@@ -142,6 +145,7 @@ class OrderSnapshot:
     order_state: str = ""
     shipment_state: str = ""
     store_key: str = ""
+    item_words: dict[str, dict[str, Any]] = field(default_factory=dict)
     item_channels: dict[str, list[str]] = field(default_factory=dict)
     custom_fields: dict[str, list[str]] = field(default_factory=dict)
     created_at: datetime | None = None
@@ -231,7 +235,7 @@ def parse_order(document: object, source: TrackingSource | None = None) -> Order
     node = Node(document)
     parcels = parse_parcels(node)
     sourced, source_faults = sourced_parcels(node, parcels, source) if source else ((), ())
-    line_items = node.children("lineItems")
+    line_items, custom_items = node.children("lineItems"), node.children("customLineItems")
     custom = node.child("custom")
     return OrderSnapshot(
         commercetools_id=node.identifier("id"),
@@ -247,7 +251,8 @@ def parse_order(document: object, source: TrackingSource | None = None) -> Order
         created_at=node.instant("createdAt"),
         last_modified_at=node.instant("lastModifiedAt"),
         destination=parse_destination(node),
-        items=quantities([*line_items, *node.children("customLineItems")]),
+        items=quantities([*line_items, *custom_items]),
+        item_words=item_words([*line_items, *custom_items]),
         parcels=parcels + sourced + announced_returns(node, parcels),
         source_faults=source_faults,
         type_id=type_id(custom),
@@ -265,6 +270,24 @@ def order_version(node: Node) -> int:
 def email(text: str) -> str:
     """Too long to be one (RFC 5321: 320 with the @) is none: a cut address is somebody else's."""
     return text if len(text) <= 320 else ""
+
+
+def item_words(items: list[Node]) -> dict[str, dict[str, Any]]:
+    """What each item is, in the words of the shop. What cannot be read of it is left out: no order fails for a name."""
+    found = {}
+    for item in items:
+        variant, name = item.value.get("variant"), item.value.get("name")
+        sku = variant.get("sku") if isinstance(variant, dict) else None
+        names = list(name.items())[:MOST_LOCALES] if isinstance(name, dict) else []
+        found[item.identifier("id")] = {
+            "sku": clean_text(sku, LONGEST_NAME) if isinstance(sku, str) else "",
+            "name": {
+                clean_text(locale, 35): clean_text(text, LONGEST_NAME)
+                for locale, text in names
+                if isinstance(text, str)
+            },
+        }
+    return found
 
 
 def item_channels(line_items: list[Node]) -> dict[str, list[str]]:

@@ -283,6 +283,7 @@ def take_order(order: Order, snapshot: OrderSnapshot) -> None:
     order.destination_city = snapshot.destination.city
     order.destination_postal_code = snapshot.destination.postal_code
     order.items = snapshot.items
+    order.item_words = snapshot.item_words
     order.item_channels, order.custom_fields = snapshot.item_channels, snapshot.custom_fields
     order.type_id, order.carried = snapshot.type_id, snapshot.fields
     order.collected_at, order.deleted_at = timezone.now(), None

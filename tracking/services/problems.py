@@ -30,6 +30,17 @@ NEXT_STEP = {
     ProblemKind.MESSAGES_OFF: "Switch messages on in the project's settings, or let this project poll orders instead.",
     ProblemKind.NUMBER_REUSED: "Check the number: the carrier used it for another parcel before this order was placed.",
     ProblemKind.DRIFT: "Compare the parcel in commercetools and AfterShip; read the order again.",
+    ProblemKind.NO_SCAN: "Ask the warehouse whether the parcel was handed over; if it was, ask the carrier.",
+    ProblemKind.SILENT: "Ask the carrier to look for the parcel, and tell the shopper.",
+    ProblemKind.ATTEMPTS_FAILED: "Agree on a new day, a neighbour or a pickup point with the shopper.",
+    ProblemKind.ADDRESS: "Get the right address from the shopper to the carrier before the parcel goes back.",
+    ProblemKind.AWAITING_PICKUP: "Remind the shopper to collect it before the carrier sends it back.",
+    ProblemKind.RETURNING: "Tell the shopper and the warehouse; send anew or refund.",
+    ProblemKind.LOST: "Claim it from the carrier, and send anew or refund.",
+    ProblemKind.COURIER_OUTAGE: "Wait: parcels of this courier are not called silent meanwhile.",
+    ProblemKind.TWO_SENDERS: "Switch off one of the two for this route, or this account's messages at AfterShip.",
+    ProblemKind.MAIL_UNSURE: "Ask the mail server whether it was accepted; if not, send the current state again.",
+    ProblemKind.MAIL_REFUSED: "Ask the shopper for a working address and change it on the order.",
     ProblemKind.DEAD_LETTER: "Mend the cause, then requeue the job.",
 }
 
