@@ -1,0 +1,306 @@
+"""Charts as SVG, made on the server: no script, no inline style, each with its numbers as a table.
+
+    stacked_bars   how a whole splits, per day or per courier       lines        a rate over time, with the one before
+    columns        a distribution: how many in each bucket          ranges       one value per row, with its interval
+
+Colours are classes (``c1`` … ``c5``, Okabe and Ito's, told apart by colour-blind people) that analytics.css fills for
+light, dark and print; series differ by a second sign as well: dash or order. All texts of a caller are escaped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import slugify
+
+WIDTH, HEIGHT = 480, 240
+LEFT, RIGHT, TOP, BOTTOM = 50, 10, 12, 26
+ROW, NAME_WIDTH, NUMBER_WIDTH = 26, 136, 124
+MOST_SERIES = 5
+LABEL_WIDTH = 66  # room that a label on the axis takes: closer ones are left out
+
+Words = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One set of values, in the order of the chart's labels; None where there is nothing to say (no sample)."""
+
+    name: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Range:
+    """One row of `ranges`: a value with its interval (both ends None where the sample is too small), and its sample."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    sample: int = 0
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a page shows: the picture, the legend, and the same numbers as a table."""
+
+    title: str
+    svg: SafeString
+    legend: Sequence[tuple[str, str]]  # class, name
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    is_lines: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.rows
+
+
+def plain(value: float) -> str:
+    """``1234.5`` → "1,234.5"; whole numbers without a fraction."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def percent(value: float) -> str:
+    """A share as people read it: ``0.912`` → "91.2 %"."""
+    return f"{value * 100:.1f}\N{NO-BREAK SPACE}%"
+
+
+def tick_words(value: float, words: Words) -> str:
+    """For an axis: shares without a fraction where they have none."""
+    share = f"{value * 100:.10g}"
+    return f"{share}\N{NO-BREAK SPACE}%" if words is percent and len(share) <= 4 else words(value)
+
+
+def stacked_bars(
+    title: str, labels: Sequence[str], series: Sequence[Series], *, words: Words = plain, note: str = ""
+) -> Chart:
+    """One bar per label, the series on top of each other from below. Values are not negative; None counts as nothing.
+
+    Raises ValueError for more series than there are colours, or for series that are not as long as the labels.
+    """
+    check(labels, series)
+    top = nice_top(max((sum(one.values[at] or 0 for one in series) for at in range(len(labels))), default=0))
+    step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
+    width = max(step * 0.78, 0.5)
+    bars = []
+    for at, label in enumerate(labels):
+        below = 0.0
+        for number, one in enumerate(series, 1):
+            value = one.values[at] or 0
+            if value > 0:
+                y, height = y_of(below + value, top), value / top * plot_height()
+                tip = f"{label}: {one.name} {words(value)}"
+                x = LEFT + at * step + (step - width) / 2
+                bars.append(bar(x, y, width, height, f"c{number}", tip))
+            below += value
+    body = [*grid(top, words), *bars, *below_axis(labels, [LEFT + (at + 0.5) * step for at in range(len(labels))])]
+    summary = f"{len(labels)} bars, {' and '.join(one.name for one in series)}; at most {words(top)} on the axis."
+    legend = [(f"c{number}", one.name) for number, one in enumerate(series, 1)]
+    return Chart(title, picture(title, summary, body), legend, *table(labels, series, words), note=note)
+
+
+def columns(
+    title: str, labels: Sequence[str], values: Sequence[float], *, words: Words = plain, name: str, note: str = ""
+) -> Chart:
+    """A distribution: one column per bucket, ``labels`` name the buckets."""
+    return stacked_bars(title, labels, [Series(name, values)], words=words, note=note)
+
+
+def lines(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    words: Words = plain,
+    top: float | None = None,
+    note: str = "",
+) -> Chart:
+    """Values over time. A gap stays a gap: None is not drawn through. ``top`` fixes the axis (1.0 for shares)."""
+    check(labels, series)
+    known = [value for one in series for value in one.values if value is not None]
+    top = top or nice_top(max(known, default=0))
+    step = (WIDTH - LEFT - RIGHT) / max(len(labels) - 1, 1)
+    centres = [LEFT + at * step if len(labels) > 1 else (LEFT + WIDTH - RIGHT) / 2 for at in range(len(labels))]
+    body = [*grid(top, words)]
+    for number, one in reversed(list(enumerate(series, 1))):  # the first one on top of all others
+        for run in unbroken(one.values):
+            path = " ".join(f"{centres[at]:.1f},{y_of(one.values[at] or 0, top):.1f}" for at in run)
+            body.append(format_html('<polyline class="line c{}" points="{}"/>', number, path))
+        for x, value, label in zip(centres, one.values, labels, strict=True):
+            if value is not None:
+                body.append(dot(x, y_of(value, top), f"c{number}", f"{label}: {one.name} {words(value)}"))
+    body += below_axis(labels, centres)
+    summary = "; ".join(trend(one, words) for one in series)
+    legend = [(f"c{number}", one.name) for number, one in enumerate(series, 1)]
+    svg = picture(title, summary, body)
+    return Chart(title, svg, legend, *table(labels, series, words), note=note, is_lines=True)
+
+
+def ranges(
+    title: str, rows: Sequence[Range], *, words: Words = plain, top: float | None = None, note: str = ""
+) -> Chart:
+    """One row per courier, lane or store: a dot for its value, a whisker for its interval, and its sample size."""
+    known = [value for one in rows for value in (one.value, one.high) if value is not None]
+    top = top or nice_top(max(known, default=0))
+    left, right = NAME_WIDTH, WIDTH - NUMBER_WIDTH
+    height = TOP + len(rows) * ROW + BOTTOM
+
+    def x_of(value: float) -> float:
+        return left + min(max(value / top, 0), 1) * (right - left)
+
+    body: list[SafeString] = []
+    for tick in ticks(top):
+        x = x_of(tick)
+        body.append(line("grid", x, TOP, x, height - BOTTOM))
+        body.append(text(x, height - 8, tick_words(tick, words), "middle"))
+    for at, one in enumerate(rows):
+        y = TOP + at * ROW + ROW / 2
+        name = text(left - 8, y + 4, shortened(one.name), "end")
+        body.append(format_html('<a href="{}">{}</a>', one.url, name) if one.url else name)
+        if one.low is not None and one.high is not None:
+            body.append(line("whisker", x_of(one.low), y, x_of(one.high), y))
+        if one.value is not None:
+            body.append(dot(x_of(one.value), y, "c1", f"{one.name}: {words(one.value)}, n = {one.sample:,}", 4))
+        said = words(one.value) if one.value is not None else "too few"
+        body.append(text(right + 8, y + 4, f"{said} · n {one.sample:,}", "start"))
+    cells = [
+        [one.name, said_of(one.value, words), said_of(one.low, words), said_of(one.high, words), f"{one.sample:,}"]
+        for one in rows
+    ]
+    summary = f"{len(rows)} rows, the value as a dot, its 95 % interval as a line."
+    svg = picture(title, summary, body, height=height)
+    return Chart(title, svg, [], ["", "Value", "Low", "High", "n"], cells, note=note)
+
+
+def sparkline(values: Sequence[float | None], words: str) -> SafeString:
+    """A line without axes, for a table's cell; ``words`` say what it shows."""
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0), max(known, default=0)
+    step = 96 / max(len(values) - 1, 1)
+    span = (high - low) or 1
+    body = [
+        format_html(
+            '<polyline class="line c1" points="{}"/>',
+            " ".join(f"{2 + at * step:.1f},{22 - ((values[at] or 0) - low) / span * 20:.1f}" for at in run),
+        )
+        for run in unbroken(values)
+    ]
+    inner = format_html_join("", "{}", ((one,) for one in body))
+    return format_html('<svg class="spark" viewBox="0 0 100 24" role="img"><title>{}</title>{}</svg>', words, inner)
+
+
+def check(labels: Sequence[str], series: Sequence[Series]) -> None:
+    if len(series) > MOST_SERIES:
+        raise ValueError(f"{len(series)} series, but {MOST_SERIES} colours that can be told apart")
+    if any(len(one.values) != len(labels) for one in series):
+        raise ValueError("a series is not as long as the labels")
+
+
+def plot_height() -> float:
+    return HEIGHT - TOP - BOTTOM
+
+
+def y_of(value: float, top: float) -> float:
+    return HEIGHT - BOTTOM - value / top * plot_height()
+
+
+def nice_top(most: float) -> float:
+    """The end of an axis: 1, 2, 2.5 or 5 times a power of ten, not below the largest value; 1 where there is none."""
+    if most <= 0:
+        return 1
+    power = 10 ** math.floor(math.log10(most))
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= most * (1 - 1e-9))
+
+
+def ticks(top: float) -> list[float]:
+    return [top * part / 4 for part in range(5)]
+
+
+def grid(top: float, words: Words) -> list[SafeString]:
+    found = []
+    for tick in ticks(top):
+        y = y_of(tick, top)
+        found.append(line("grid", LEFT, y, WIDTH - RIGHT, y))
+        found.append(text(LEFT - 6, y + 4, tick_words(tick, words), "end"))
+    return found
+
+
+def below_axis(labels: Sequence[str], centres: Sequence[float]) -> list[SafeString]:
+    """As many of the labels as have room, evenly chosen, the first always among them."""
+    if not labels:
+        return []
+    room = max(int((WIDTH - LEFT - RIGHT) / LABEL_WIDTH), 1)
+    every = math.ceil(len(labels) / room)
+    shown = range(0, len(labels), every)
+    return [text(min(centres[at], WIDTH - RIGHT - 14), HEIGHT - 8, labels[at], "middle") for at in shown]
+
+
+def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> SafeString:
+    ends = (f"{one:.1f}" for one in (x1, y1, x2, y2))
+    return format_html('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>', kind, *ends)
+
+
+def bar(x: float, y: float, width: float, height: float, kind: str, tip: str) -> SafeString:
+    place = (f"{x:.2f}", f"{y:.2f}", f"{width:.2f}", f"{height:.2f}")
+    shape = '<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+    return format_html(shape, kind, *place, tip)
+
+
+def dot(x: float, y: float, kind: str, tip: str, radius: float = 2.5) -> SafeString:
+    shape = '<circle class="dot {}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>'
+    return format_html(shape, kind, f"{x:.1f}", f"{y:.1f}", radius, tip)
+
+
+def text(x: float, y: float, words: str, anchor: str) -> SafeString:
+    return format_html('<text x="{}" y="{}" text-anchor="{}">{}</text>', f"{x:.1f}", f"{y:.1f}", anchor, words)
+
+
+def shortened(name: str) -> str:
+    return name if len(name) <= 18 else name[:17] + "…"
+
+
+def unbroken(values: Sequence[float | None]) -> Iterable[list[int]]:
+    """Positions of values in a row that are all known, one list per row of two or more."""
+    run: list[int] = []
+    for at, value in enumerate([*values, None]):
+        if value is not None:
+            run.append(at)
+            continue
+        if len(run) > 1:
+            yield run
+        run = []
+
+
+def trend(one: Series, words: Words) -> str:
+    known = [value for value in one.values if value is not None]
+    if not known:
+        return f"{one.name}: nothing known"
+    ends = f"from {words(known[0])} to {words(known[-1])}"
+    return f"{one.name}: {ends}, at least {words(min(known))}, at most {words(max(known))}"
+
+
+def said_of(value: float | None, words: Words) -> str:
+    return "–" if value is None else words(value)
+
+
+def table(labels: Sequence[str], series: Sequence[Series], words: Words) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows with the same numbers as the picture."""
+    rows = [[label, *(said_of(one.values[at], words) for one in series)] for at, label in enumerate(labels)]
+    return ["", *(one.name for one in series)], rows
+
+
+def picture(title: str, summary: str, body: Iterable[SafeString], *, height: float = HEIGHT) -> SafeString:
+    """The SVG as a whole; what a screen reader says is the title and the summary, the rest is in the table."""
+    ids = f"chart-{slugify(title)}"
+    inner = format_html_join("", "{}", ((one,) for one in body))
+    opening = '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d">'
+    words = '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}</svg>'
+    return format_html(opening + words, WIDTH, height, ids, ids, ids, title, ids, summary, inner)
