@@ -233,10 +233,22 @@ class Store(Registered):
     name = models.JSONField(default=dict, blank=True, help_text=_("Name by locale."))
     languages = models.JSONField(default=list, blank=True)
     countries = models.JSONField(default=list, blank=True)
+    shipment_state = models.CharField(
+        max_length=10,
+        choices=Project.ShipmentStateMode,
+        blank=True,
+        default="",
+        help_text=_("Whether the shipment state of its orders follows their parcels. Empty: as the project says."),
+    )
 
     class Meta:
         ordering = ["project__key", "key"]
-        constraints = [models.UniqueConstraint(fields=["project", "key"], name="store_key_once_per_project")]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "key"], name="store_key_once_per_project"),
+            models.CheckConstraint(
+                condition=Q(shipment_state__in=["", "off", "forward", "full"]), name="store_shipment_state_known"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -69,9 +69,21 @@ class JobKind(models.TextChoices):
     EXPORT = "export", _("Write an export")
     FACTS = "facts", _("Bring figures up to date")
     SUMMARY = "summary", _("Send the summary")
+    REFRESH = "refresh", _("Read the tracking from AfterShip")
+    RETRACK = "retrack", _("Have AfterShip track it again")
+    COMPLETE = "complete", _("Tell AfterShip how it ended")
+    CORRECT = "correct", _("Correct the number in commercetools")
+    ERASE = "erase", _("Erase a person")
 
 
-ABOUT_TRACKINGS = [JobKind.PUSH, JobKind.UPDATE, JobKind.RETIRE]  # whose subject is a tracking
+ABOUT_TRACKINGS = [  # whose subject is a tracking
+    JobKind.PUSH,
+    JobKind.UPDATE,
+    JobKind.RETIRE,
+    JobKind.REFRESH,
+    JobKind.RETRACK,
+    JobKind.COMPLETE,
+]
 
 
 class RunKind(models.TextChoices):
@@ -175,6 +187,10 @@ class AtTarget(models.TextChoices):
     USED = "used", _("a tracking that is there is used")
     SAME = "same", _("the tracking stays")
     NONE = "none", _("nothing is tracked any more")
+    TOLD = "told", _("the tracking stays, and AfterShip is told what was corrected")
+    COMPLETED = "completed", _("AfterShip is told how it ended, and asks the courier no more")
+    RETRACKED = "retracked", _("AfterShip asks the courier again")
+    HERE_ONLY = "here_only", _("only here: AfterShip had the tracking before us, or does not have it")
 
 
 class AtSource(models.TextChoices):

@@ -4,13 +4,14 @@ from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.problems import Problem
 from tracking.models.runs import Run
-from tracking.models.staff import Remap, RemapItem, StaffAction
+from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
 from tracking.models.writes import Write
 
 __all__ = [
     "Attempt",
     "Checkpoint",
+    "Erasure",
     "Heartbeat",
     "IgnoredCarrier",
     "Job",

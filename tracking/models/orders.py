@@ -52,9 +52,18 @@ class Order(models.Model):
 
     created_at = models.DateTimeField(auto_now_add=True)
     collected_at = models.DateTimeField(null=True, blank=True)
+    erasure = models.ForeignKey(
+        "tracking.Erasure",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+        help_text="Its shopper was erased by this: nothing personal is taken in any more.",
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        permissions = [("erase_customer", "Can erase a customer's personal data")]
         constraints = [
             models.UniqueConstraint(fields=["project", "commercetools_id"], name="order_once_per_project"),
             models.CheckConstraint(condition=~Q(correlation_id=""), name="order_has_correlation_id"),
@@ -109,7 +118,8 @@ class Parcel(models.Model):
     override = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What a person chose instead: any of route (id), account (key), courier (slug), number.",
+        help_text="What a person chose instead: any of route (id), account (key), courier (slug), number, "
+        "fields (AfterShip's names), stop (nothing is tracked).",
     )
 
     type_id = models.CharField(max_length=64, blank=True, default="")
@@ -120,7 +130,13 @@ class Parcel(models.Model):
     written_at = models.DateTimeField(null=True, blank=True, help_text="When commercetools last took a write of ours.")
 
     class Meta:
-        permissions = [("remap_parcel", "Can move parcels to another route, account, courier or number")]
+        permissions = [
+            ("remap_parcel", "Can move parcels to another route, account, courier or number"),
+            ("mark_parcel", "Can mark parcels as delivered, lost or returned"),
+            ("retrack_parcel", "Can have AfterShip track parcels again"),
+            ("stop_parcel", "Can stop the tracking of parcels"),
+            ("correct_in_commercetools", "Can correct numbers of parcels in commercetools, too"),
+        ]
         constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]
         indexes = [models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written")]
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from stores.fields import EncryptedTextField
 from tracking.enums import RemapItemState, RemapState, StaffActionKind
 
 
@@ -59,6 +60,38 @@ class RemapItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.remap_id}/{self.parcel_id}"
+
+
+class Erasure(models.Model):
+    """A person who was erased: the certificate of it. ``email`` is kept only until the work is done.
+
+    ``person`` is a keyed digest of the address: who has the address can find the certificate, the certificate does not
+    give the address back. ``counts`` says how many rows of what were emptied.
+    """
+
+    email = EncryptedTextField(null=True, blank=True)
+    person = models.CharField(max_length=64, db_index=True)
+    reason = models.CharField(max_length=500)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    actor_name = models.CharField(max_length=150, blank=True, default="", help_text="Kept when the user is gone.")
+    counts = models.JSONField(default=dict, blank=True)
+    correlation_id = models.CharField(max_length=16, db_index=True)
+    made_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-made_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person"], condition=Q(finished_at=None), name="erasure_of_a_person_once_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at=None) | Q(email__isnull=True), name="erasure_forgets_the_address_at_its_end"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Erasure {self.correlation_id}"
 
 
 class StaffAction(models.Model):

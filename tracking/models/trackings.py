@@ -95,6 +95,12 @@ class Tracking(models.Model):
     replaced_by = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replaces", help_text="Where a remap led to."
     )
+    mark = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="How it ended, as staff marked it: status, at, made_at, remap, is_told (to AfterShip), ended "
+        "(undone, overtaken by newer news); see tracking/services/marks.py.",
+    )
     told = models.CharField(
         max_length=64,
         blank=True,
