@@ -8,7 +8,6 @@ The tracking's own key goes along as AfterShip's ``id``. So a repeated or timed-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +25,7 @@ from tracking.payloads.to_aftership import TrackingRequest
 from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
 from tracking.services.carrier_case import Case, case_of
+from tracking.services.flags import promised_day
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.replace import never_opened, release, take_back
 from tracking.services.story import tell
@@ -72,10 +72,6 @@ def shown_by(tracking: Tracking) -> Parcel | None:
 def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
     """What AfterShip is told, from our rows. The shopper's e-mail goes along only where AfterShip writes to them."""
     order, route = parcel.order, parcel.route
-    promised = None
-    days = route.promised_days(order.destination_country) if route else None
-    if days is not None and order.ordered_at:
-        promised = (order.ordered_at + timedelta(days=days)).date()
     return TrackingRequest(
         id=tracking.pk,
         tracking_number=tracking.tracking_number,
@@ -94,7 +90,7 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
         is_return=tracking.is_return,
         extra_fields=tracking.extra_fields,
         notify_email=order.customer_email if is_mailed_by_aftership(route, tracking) else "",
-        promised_date=promised,
+        promised_date=promised_day(order, route),
     )
 
 
