@@ -64,7 +64,8 @@ class Page:
 
     headline: Any
     facts: Sequence[tuple[Any, Any]]
-    blocks: Sequence[Table | Text | Facts] = field(default_factory=list)
+    blocks: Sequence[Any] = field(default_factory=list)  # Table | Text | Facts, or what `order_registry` adds to them
+    acts: Sequence[Any] = field(default_factory=list)
 
 
 class HistoryAdmin(LookedAtOnly, ConsoleAdmin):
@@ -79,6 +80,10 @@ class HistoryAdmin(LookedAtOnly, ConsoleAdmin):
     def page(self, row: Any) -> Page:
         """What the row's page shows, in a fixed handful of queries."""
         raise NotImplementedError
+
+    def page_for(self, request: HttpRequest, row: Any) -> Page:
+        """The same for the person who asks: what they may do, and what is masked for them."""
+        return self.page(row)
 
     def page_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows as their pages need them."""
@@ -99,7 +104,7 @@ class HistoryAdmin(LookedAtOnly, ConsoleAdmin):
             "opts": self.opts,
             "original": row,
             "media": self.media,
-            "page": self.page(row),
+            "page": self.page_for(request, row),
             "buttons": self.buttons(request, row),
             **(extra_context or {}),
         }

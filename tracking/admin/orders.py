@@ -35,6 +35,18 @@ from tracking.admin.display import (
     when,
 )
 from tracking.admin.filters import NumberFilter, ParcelStatusFilter, RemovedFilter, TroubleFilter
+from tracking.admin.order_registry import (
+    ENGINEERS,
+    FLAGS,
+    PARCELS,
+    TIMELINE,
+    Block,
+    Folded,
+    ShownOrder,
+    acts_of_order,
+    order_section,
+    sections_of,
+)
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import orders_by, parcels_by
 from tracking.enums import JobKind, ParcelStatus, StaffActionKind
@@ -146,25 +158,52 @@ class OrderAdmin(HistoryAdmin):
     def fits(self, action: str, order: Order) -> bool:
         return order.deleted_at is None
 
-    def page(self, order: Order) -> Page:
-        parcels = list(order.parcels.select_related("tracking").order_by("removed_at", "pk"))
-        trackings = {parcel.tracking_id: parcel.tracking for parcel in parcels if parcel.tracking}
-        codes = {order.correlation_id} | {tracking.correlation_id for tracking in trackings.values()}
-        problems = Problem.objects.filter(Q(order=order) | Q(tracking__in=trackings)).distinct()
-        attempts = Attempt.objects.filter(correlation_id__in=codes)
-        return Page(
-            headline=headline(order),
-            facts=order_facts(order),
-            blocks=[
-                story.problems_block(problems),
-                story.parcels_block(parcels),
-                story.checkpoints_block(trackings.values()),
-                story.writes_block(order),
-                story.jobs_block(story.jobs_of([order.pk], trackings)),
-                story.attempts_block(attempts, q=order.correlation_id),
-                story.receipts_block([order.correlation_id, *sorted(codes - {order.correlation_id})]),
-            ],
-        )
+    def page_for(self, request: HttpRequest, order: Order) -> Page:
+        """The sections of `order_registry`, in their order."""
+        shown = shown_order(request, order)
+        return Page(headline(order), order_facts(order), sections_of(shown), acts_of_order(request, order))
+
+
+def shown_order(request: HttpRequest, order: Order) -> ShownOrder:
+    """The order with its parcels and problems, in two queries."""
+    rows = order.parcels.select_related("tracking__account", "route__account").order_by("removed_at", "pk")
+    parcels = sorted(rows, key=lambda parcel: parcel.removed_at is not None)
+    for parcel in parcels:
+        parcel.order = order
+    ids = {parcel.tracking_id for parcel in parcels if parcel.tracking_id}
+    problems = Problem.objects.filter(Q(order=order) | Q(tracking__in=ids)).distinct().order_by("closed_at", "-pk")
+    return ShownOrder(request, order, parcels, list(problems))
+
+
+@order_section(FLAGS)
+def problems_section(shown: ShownOrder) -> Block:
+    return story.problems_block(Problem.objects.filter(pk__in=[problem.pk for problem in shown.problems]))
+
+
+@order_section(PARCELS)
+def parcels_section(shown: ShownOrder) -> Block:
+    return story.parcels_block(shown.parcels)
+
+
+@order_section(TIMELINE)
+def checkpoints_section(shown: ShownOrder) -> Block:
+    return story.checkpoints_block(shown.trackings.values())
+
+
+@order_section(ENGINEERS)
+def engineers_section(shown: ShownOrder) -> Block:
+    order, codes = shown.order, shown.codes
+    attempts = Attempt.objects.filter(correlation_id__in=codes)
+    return Folded(
+        _("For engineers"),
+        _("What was written, wished for, called and received, under the codes of this order."),
+        [
+            story.writes_block(order),
+            story.jobs_block(story.jobs_of([order.pk], shown.trackings)),
+            story.attempts_block(attempts, q=order.correlation_id),
+            story.receipts_block(codes),
+        ],
+    )
 
 
 def status_of(order: Order) -> str | None:
