@@ -235,6 +235,7 @@ class StaffActionKind(models.TextChoices):
     BLOCK = "block", _("Blocked an address")
     EXPORT = "export", _("Exported")
     ERASE = "erase", _("Erased a person")
+    WITHDRAW = "withdraw", _("Withdrew the shopper's link")
 
 
 class Flag(models.TextChoices):

@@ -50,6 +50,9 @@ class Order(models.Model):
     type_id = models.CharField(max_length=64, blank=True, default="")
     carried = models.JSONField(default=dict, blank=True)
 
+    link_version = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="Rises when the shopper's link is withdrawn: older links open nothing."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     collected_at = models.DateTimeField(null=True, blank=True)
     erasure = models.ForeignKey(

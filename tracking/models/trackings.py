@@ -53,6 +53,11 @@ class Tracking(models.Model):
         max_length=64, blank=True, default="", help_text="As given, in the place's own time."
     )
     tracking_url = models.URLField(max_length=2000, blank=True, default="")
+    courier_url = models.URLField(
+        max_length=2000, blank=True, default="", db_default="", help_text="The carrier's own page for this number."
+    )
+    pickup_location = models.CharField(max_length=500, blank=True, default="", db_default="")
+    pickup_note = models.CharField(max_length=1000, blank=True, default="", db_default="")
     last_message = models.CharField(
         max_length=1000, blank=True, default="", help_text="Words of the newest checkpoint."
     )

@@ -173,6 +173,9 @@ class TrackingSnapshot:
     eta: date | None = None
     delivered_at_text: str = ""
     tracking_url: str = ""
+    courier_url: str = ""
+    pickup_location: str = ""
+    pickup_note: str = ""
     order_id: str = ""
     order_number: str = ""
     is_return: bool = False
@@ -245,6 +248,9 @@ def parse_tracking(document: object, path: str = "msg") -> TrackingSnapshot:
         eta=parse_eta(node),
         delivered_at_text=node.text("shipment_delivery_date", 64),
         tracking_url=web_address(node, "aftership_tracking_url") or web_address(node, "courier_tracking_link"),
+        courier_url=web_address(node, "courier_tracking_link"),
+        pickup_location=node.text("pickup_location", 500),
+        pickup_note=node.text("pickup_note", 1000),
         order_id=node.text("order_id", 256),
         order_number=node.text("order_number", 256),
         is_return=node.text("shipment_direction") == "return",

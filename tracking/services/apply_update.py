@@ -46,8 +46,8 @@ DOUBTS = [
 ABOUT_COURIERS = {ProblemKind.UNMAPPED_CARRIER, ProblemKind.CARRIER_MISMATCH}
 STATE_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
-    "last_message", "last_location", "last_checkpoint_at", "is_moving", "updated_at", "snapshot_rank",
-    "status_changed_at", "opened_at", "received_at", "is_fenced", "status_rule",
+    "courier_url", "pickup_location", "pickup_note", "last_message", "last_location", "last_checkpoint_at", "is_moving",
+    "updated_at", "snapshot_rank", "status_changed_at", "opened_at", "received_at", "is_fenced", "status_rule",
 ]  # fmt: skip
 WRITTEN_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "eta", "delivered_at", "tracking_url", "last_message",
@@ -169,7 +169,8 @@ def take_state(tracking: Tracking, snapshot: TrackingSnapshot, status: ParcelSta
     tracking.tag, tracking.subtag, tracking.subtag_message = snapshot.tag, snapshot.subtag, snapshot.subtag_message
     tracking.eta = snapshot.eta
     tracking.delivered_at = snapshot.delivered_at_text
-    tracking.tracking_url = snapshot.tracking_url
+    tracking.tracking_url, tracking.courier_url = snapshot.tracking_url, snapshot.courier_url
+    tracking.pickup_location, tracking.pickup_note = snapshot.pickup_location, snapshot.pickup_note
     tracking.is_moving = snapshot.active is not False
     tracking.last_message = newest.message[:1000] if newest else ""
     tracking.last_location = newest.location if newest else ""
