@@ -264,7 +264,7 @@ def text(x: float, y: float, words: str, anchor: str) -> SafeString:
 
 
 def shortened(name: str) -> str:
-    return name if len(name) <= 18 else name[:17] + "…"
+    return name if len(name) <= 16 else name[:15] + "…"
 
 
 def unbroken(values: Sequence[float | None]) -> Iterable[list[int]]:

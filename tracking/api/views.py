@@ -22,7 +22,8 @@ class StoryView(APIView):
         operation_id="story",
         responses={
             200: StorySerializer,
-            403: OpenApiResponse(description="Not logged in, or without the permission to view orders."),
+            401: OpenApiResponse(description="Neither logged in nor with a token."),
+            403: OpenApiResponse(description="Without the permission to view orders."),
             404: OpenApiResponse(description="Nothing is known under this code."),
         },
     )

@@ -29,7 +29,7 @@ def agent(client: Client) -> Client:
 def test_stranger_learns_nothing(client: Client) -> None:
     tell_story()
     response = client.get(ADDRESS)
-    assert response.status_code == 403
+    assert response.status_code == 401
     assert CODE not in response.content.decode()
 
 
