@@ -17,6 +17,16 @@ FINISHED = frozenset(
     }
 )
 
+UNSCANNED = [ParcelStatus.PENDING, ParcelStatus.INFO_RECEIVED]  # no carrier has had it in hand
+ON_ITS_WAY = [  # the carrier has it and more news is to come
+    ParcelStatus.IN_TRANSIT,
+    ParcelStatus.OUT_FOR_DELIVERY,
+    ParcelStatus.ATTEMPT_FAILED,
+    ParcelStatus.DELAYED,
+    ParcelStatus.EXCEPTION,
+    ParcelStatus.RETURNING,
+]
+
 
 class Actor(models.TextChoices):
     """Who can act on a problem state."""

@@ -6,6 +6,7 @@ from tracking.models.problems import Problem
 from tracking.models.runs import Run
 from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
+from tracking.models.usual import Measure, Outage, Pulse, Usual, WaitDay
 from tracking.models.writes import Write
 
 __all__ = [
@@ -15,10 +16,13 @@ __all__ = [
     "Heartbeat",
     "IgnoredCarrier",
     "Job",
+    "Measure",
     "NumberForm",
     "Order",
+    "Outage",
     "Parcel",
     "Problem",
+    "Pulse",
     "Receipt",
     "Refusal",
     "Remap",
@@ -27,5 +31,7 @@ __all__ = [
     "SeenCode",
     "StaffAction",
     "Tracking",
+    "Usual",
+    "WaitDay",
     "Write",
 ]

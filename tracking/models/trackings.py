@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from tracking.enums import ParcelStatus
+from tracking.enums import FINISHED, ON_ITS_WAY, UNSCANNED, ParcelStatus
 
 
 def new_tracking_id() -> str:
@@ -134,6 +134,24 @@ class Tracking(models.Model):
             models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
             models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
             models.Index(fields=["created_at"], condition=Q(requested_courier=""), name="tracking_left_to_detection"),
+            models.Index(
+                fields=["opened_at", "id"],
+                condition=Q(retired_at=None, forgotten_at=None, status__in=UNSCANNED),
+                name="tracking_unscanned",
+            ),
+            models.Index(
+                fields=["last_news_at", "id"],
+                condition=Q(retired_at=None, forgotten_at=None, status__in=ON_ITS_WAY),
+                name="tracking_silent",
+            ),
+            models.Index(
+                fields=["account", "courier", "received_at"],
+                condition=Q(retired_at=None, forgotten_at=None, status__in=ON_ITS_WAY),
+                name="tracking_courier_news",
+            ),
+            models.Index(
+                fields=["status_changed_at", "id"], condition=Q(status__in=sorted(FINISHED)), name="tracking_finished"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -43,6 +44,26 @@ NEXT_STEP = {
     ProblemKind.MAIL_REFUSED: "Ask the shopper for a working address and change it on the order.",
     ProblemKind.DEAD_LETTER: "Mend the cause, then requeue the job.",
 }
+MAY_TAKE = {  # until somebody should have dealt with it; a day for all others
+    ProblemKind.UNROUTED: timedelta(minutes=15),
+    ProblemKind.UPSTREAM_PAUSED: timedelta(hours=1),
+    ProblemKind.UPSTREAM_DOWN: timedelta(hours=1),
+    ProblemKind.UNSUBSCRIBED: timedelta(hours=1),
+    ProblemKind.MESSAGES_OFF: timedelta(hours=1),
+    ProblemKind.COURIER_OUTAGE: timedelta(hours=4),
+    ProblemKind.DEAD_LETTER: timedelta(hours=4),
+    ProblemKind.TYPE_MISSING: timedelta(hours=4),
+    ProblemKind.ADDRESS: timedelta(hours=8),
+    ProblemKind.UNMAPPED_CARRIER: timedelta(hours=8),
+    ProblemKind.UNKNOWN_STATUS: timedelta(days=5),
+    ProblemKind.AWAITING_PICKUP: timedelta(days=4),
+    ProblemKind.RETURNING: timedelta(days=2),
+}
+
+
+def due_after(kind: str) -> timedelta:
+    """How long a problem of this kind may take where no deadline of a carrier says so."""
+    return MAY_TAKE.get(ProblemKind(kind), timedelta(days=1))
 
 
 def open_problem(
@@ -59,8 +80,8 @@ def open_problem(
 
     ``evidence`` and ``proposal`` are as `Problem` describes them; those of the last time stand.
     """
-    links = links_of(subject, order)
-    facts = {"cause": cause[:1000], "seen_at": timezone.now(), "correlation_id": correlation_id}
+    links, now = links_of(subject, order), timezone.now()
+    facts = {"cause": cause[:1000], "seen_at": now, "correlation_id": correlation_id}
     facts |= {"evidence": list(evidence), "proposal": dict(proposal or {})}
     known = Problem.objects.filter(kind=kind, subject=subject_key(subject), closed_at=None)
     if known.update(occurrences=F("occurrences") + 1, **facts):
@@ -68,7 +89,12 @@ def open_problem(
     try:
         with transaction.atomic():
             problem = Problem.objects.create(
-                kind=kind, subject=subject_key(subject), next_step=NEXT_STEP[kind], **facts, **links
+                kind=kind,
+                subject=subject_key(subject),
+                next_step=NEXT_STEP[kind],
+                due_at=now + due_after(kind),
+                **facts,
+                **links,
             )
     except IntegrityError:  # somebody else opened it in between
         known.update(occurrences=F("occurrences") + 1, **facts)
