@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, Field, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextInputWidget
 
 from stores.models import Brand, Channel, Courier, CustomType, Store
+from tracking.services.scope import store_ids_of, visible
 
 NOTHING = "–"
 MOST_COUNTED = 10_000
@@ -49,8 +50,22 @@ class ConsoleChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
+class RelatedFilter(RelatedDropdownFilter):
+    """Offers only the rows that the person may see. Use it instead of unfold's own, which offers all."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[Any, str]]:
+        if store_ids_of(request.user) is None:
+            return super().field_choices(field, request, model_admin)
+        seen = visible(request.user, field.remote_field.model._default_manager.order_by()).values("pk")
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to={"pk__in": seen})
+
+
 class ConsoleAdmin(ModelAdmin):
-    """What all lists of the console share: a fixed handful of queries, and filters that are applied together."""
+    """What all lists of the console share: a fixed handful of queries, and filters that are applied together.
+
+    A person who is limited to stores meets only rows of these: in lists, pages, searches, actions and form fields.
+    """
 
     show_full_result_count = False
     paginator = CappedPaginator
@@ -63,6 +78,16 @@ class ConsoleAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ConsoleChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return visible(request.user, super().get_queryset(request))
+
+    def get_field_queryset(self, db: str | None, db_field: Field[Any, Any], request: HttpRequest) -> QuerySet | None:
+        """What a form offers to choose from."""
+        rows: QuerySet | None = super().get_field_queryset(db, db_field, request)
+        if store_ids_of(request.user) is None:
+            return rows
+        return visible(request.user, db_field.remote_field.model._default_manager.all() if rows is None else rows)
 
 
 class LookedAtOnly:
@@ -103,7 +128,7 @@ class StoreAdmin(ImportedMixin, ConsoleAdmin):
 
     list_display = ["key", "project", "shown_name", "shown_languages", "shown_countries", "routes_count", "imported"]
     list_select_related = ["project"]
-    list_filter = [("project", RelatedDropdownFilter)]
+    list_filter = [("project", RelatedFilter)]
     ordering = ["project__key", "key"]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
@@ -139,7 +164,7 @@ class ChannelAdmin(ImportedMixin, LookedAtOnly, ConsoleAdmin):
 
     list_display = ["key", "project", "shown_name", "shown_roles", "imported"]
     list_select_related = ["project"]
-    list_filter = [("project", RelatedDropdownFilter)]
+    list_filter = [("project", RelatedFilter)]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
     fields = ["project", "key", "commercetools_id", "shown_name", "shown_roles", "imported"]
@@ -159,7 +184,7 @@ class CustomTypeAdmin(LookedAtOnly, ConsoleAdmin):
 
     list_display = ["key", "project", "commercetools_id", "has_parcel_fields", "has_order_fields", "checked"]
     list_select_related = ["project"]
-    list_filter = [("project", RelatedDropdownFilter)]
+    list_filter = [("project", RelatedFilter)]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
     ordering = ["key", "pk"]

@@ -17,9 +17,11 @@ from django.utils.translation import ngettext
 
 from tracking.enums import ParcelStatus, ReceiptState
 from tracking.models import Checkpoint, Job, Problem
+from tracking.services.scope import may_see_people
 
 NOTHING = "–"
 SHORT = 16
+MASK = "•••"
 GOOD, MOVING, WAITING, DOUBTFUL, BAD = "good", "moving", "waiting", "doubtful", "bad"
 
 STATUS_TONES: dict[str, str] = {
@@ -47,6 +49,17 @@ RECEIPT_TONES: dict[str, str] = {
     ReceiptState.QUARANTINED: BAD,
 }
 OUTCOME_TONES = {"ok": GOOD, "retry": DOUBTFUL, "conflict": DOUBTFUL, "stopped": BAD, "refused": BAD}
+
+
+def person(user: Any, text: str) -> str:
+    """Something that tells who or where a shopper is: as it is, or masked for those who may not see it."""
+    return text if may_see_people(user) else masked(text)
+
+
+def masked(text: str) -> str:
+    """``ella@example.com`` → ``e•••@example.com``; any other text → its first sign and ``•••``."""
+    name, at, host = text.rpartition("@")
+    return f"{name[:1]}{MASK}@{host}" if at else f"{text[:1]}{MASK}" if text else ""
 
 
 def badge(words: object, tone: str = WAITING) -> SafeString:

@@ -17,8 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 
+from stores.admin import RelatedFilter
 from tracking import tasks
 from tracking.admin import story, why
 from tracking.admin.base import Facts, HistoryAdmin, Page, report
@@ -72,8 +72,8 @@ class OrderAdmin(HistoryAdmin):
     list_filter = [
         ParcelStatusFilter,
         TroubleFilter,
-        ("store", RelatedDropdownFilter),
-        ("project", RelatedDropdownFilter),
+        ("store", RelatedFilter),
+        ("project", RelatedFilter),
     ]
     list_select_related = ["project", "store"]
     ordering = ["-created_at"]
@@ -251,7 +251,7 @@ class ParcelAdmin(HistoryAdmin):
     """One parcel: which tracking it got and why, and what it carries in commercetools."""
 
     list_display = ["number", "order_link", "carrier_name", "status", "last_scan", "in_commercetools", "shipped"]
-    list_filter = [NumberFilter, ("tracking__account", RelatedDropdownFilter), "is_return", RemovedFilter]
+    list_filter = [NumberFilter, ("tracking__account", RelatedFilter), "is_return", RemovedFilter]
     list_select_related = ["order__project", "order__store", "tracking"]
     ordering = ["-pk"]
     search_fields = ["tracking_number"]

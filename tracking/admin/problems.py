@@ -13,8 +13,9 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from stores.admin import RelatedFilter
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table
 from tracking.admin.carriers import map_address, map_link
@@ -34,7 +35,7 @@ class ProblemAdmin(HistoryAdmin):
     """Open ones first; closed ones are a filter or a search away."""
 
     list_display = ["shown_kind", "cause_and_step", "about", "since", "occurrences", "seen", "closed"]
-    list_filter = [ProblemStateFilter, ("kind", ChoicesDropdownFilter), ("order__project", RelatedDropdownFilter)]
+    list_filter = [ProblemStateFilter, ("kind", ChoicesDropdownFilter), ("order__project", RelatedFilter)]
     list_select_related = ["order__project", "order__store", "parcel", "tracking", "job"]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]

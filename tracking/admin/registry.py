@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from stores import admin as stores_admin
 from stores.models import AfterShipAccount, Channel, Courier, Project, Store
@@ -137,7 +137,7 @@ class StoreAdmin(RegisteredAdmin, stores_admin.StoreAdmin):
     """Stores, with the button."""
 
     list_display = [*stores_admin.StoreAdmin.list_display, "listed"]
-    list_filter = [("project", RelatedDropdownFilter), RegisteredFilter]
+    list_filter = [("project", stores_admin.RelatedFilter), RegisteredFilter]
     fields = [*stores_admin.StoreAdmin.fields, "listed", "named_by"]
     readonly_fields = [*stores_admin.StoreAdmin.readonly_fields, "listed", "named_by"]
 
@@ -147,7 +147,7 @@ class ChannelAdmin(RegisteredAdmin, stores_admin.ChannelAdmin):
     """Channels, with the button."""
 
     list_display = [*stores_admin.ChannelAdmin.list_display, "listed"]
-    list_filter = [("project", RelatedDropdownFilter), RegisteredFilter]
+    list_filter = [("project", stores_admin.RelatedFilter), RegisteredFilter]
     fields = [*stores_admin.ChannelAdmin.fields, "listed", "named_by"]
     readonly_fields = ["listed", "named_by"]
 

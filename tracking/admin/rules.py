@@ -16,9 +16,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from stores.admin import NOTHING, ConsoleAdmin, words
+from stores.admin import NOTHING, ConsoleAdmin, RelatedFilter, words
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Channel, Project, Revision, Route, Store
 from stores.revisions import Draft, DraftError, fill
 from stores.rule_set import kind_of, load_rule_set, snapshot
@@ -145,9 +145,9 @@ class RouteAdmin(RuleAdmin):
     list_display = ["shown_project", "tried", "rule", "conditions", "target", "matched", "state"]
     list_select_related = ["project", "store", "channel", "account", "brand"]
     list_filter = [
-        ("project", RelatedDropdownFilter),
-        ("account", RelatedDropdownFilter),
-        ("brand", RelatedDropdownFilter),
+        ("project", RelatedFilter),
+        ("account", RelatedFilter),
+        ("brand", RelatedFilter),
         "is_active",
         ("origin", ChoicesDropdownFilter),
     ]
@@ -304,8 +304,8 @@ class CarrierMappingAdmin(CsvButtons, RuleAdmin):
     list_display = ["carrier", "courier_name", "scope", "shown_extra", "version", "origin"]
     list_select_related = ["courier", "project", "store__project", "channel__project"]
     list_filter = [
-        ("project", RelatedDropdownFilter),
-        ("store", RelatedDropdownFilter),
+        ("project", RelatedFilter),
+        ("store", RelatedFilter),
         ("origin", ChoicesDropdownFilter),
     ]
     search_fields = ["carrier", "carrier_key", "courier__slug", "courier__name"]

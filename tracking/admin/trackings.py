@@ -11,8 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from stores.admin import RelatedFilter
 from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table
 from tracking.admin.codes import code_link
@@ -53,7 +54,7 @@ class TrackingAdmin(HistoryAdmin):
     list_filter = [
         ("status", ChoicesDropdownFilter),
         TrackingTroubleFilter,
-        ("account", RelatedDropdownFilter),
+        ("account", RelatedFilter),
         CourierFilter,
         LifeFilter,
     ]
@@ -180,7 +181,7 @@ class CheckpointAdmin(HistoryAdmin):
     """Scans, as they were reported."""
 
     list_display = ["what", "tracking_link", "where", "clock", "says", "reported"]
-    list_filter = [("tracking__account", RelatedDropdownFilter)]
+    list_filter = [("tracking__account", RelatedFilter)]
     list_select_related = ["tracking"]
     ordering = ["-pk"]
     search_fields = ["tracking__tracking_number"]

@@ -2,6 +2,7 @@ from tracking.models.inbox import Receipt, Refusal
 from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
+from tracking.models.people import StoreLimit
 from tracking.models.problems import Problem
 from tracking.models.runs import Run
 from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
@@ -30,6 +31,7 @@ __all__ = [
     "Run",
     "SeenCode",
     "StaffAction",
+    "StoreLimit",
     "Tracking",
     "Usual",
     "WaitDay",

@@ -66,7 +66,11 @@ class Order(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        permissions = [("erase_customer", "Can erase a customer's personal data")]
+        permissions = [
+            ("see_people", "Can see shoppers' addresses, places and what was received about them"),
+            ("export", "Can export lists"),
+            ("erase_customer", "Can erase a customer's personal data"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["project", "commercetools_id"], name="order_once_per_project"),
             models.CheckConstraint(condition=~Q(correlation_id=""), name="order_has_correlation_id"),
