@@ -69,6 +69,12 @@ class Tracking(models.Model):
         blank=True,
         help_text="Moments of its life by name: {at, local, is_offset_known}; see tracking/services/clocks.py.",
     )
+    tallies = models.JSONField(
+        default=dict, blank=True, help_text="What its scans amount to: scans, attempts, longest_gap_hours, troubles."
+    )
+    estimates = models.JSONField(
+        default=list, blank=True, help_text="Each estimate as [when AfterShip said so, day], oldest first."
+    )
     first_scan_at = models.DateTimeField(
         null=True, blank=True, help_text="When the carrier first had it in hand; local time as UTC without an offset."
     )

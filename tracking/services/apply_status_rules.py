@@ -21,6 +21,7 @@ from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapsho
 from tracking.payloads.times import parse_times
 from tracking.services import jobs, runs
 from tracking.services.apply_update import check, want_write_back
+from tracking.services.lives import retake
 from tracking.services.rows import update_rows
 from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
@@ -85,9 +86,9 @@ def affected(codes: Collection[tuple[str, str]]) -> QuerySet[Tracking]:
 def reapply(tracking_ids: Iterable[str]) -> int:
     """Give these trackings the status that the rules of now say, from what is stored; returns how many changed."""
     rules = load_status_rules()
-    locked = Tracking.objects.filter(pk__in=list(tracking_ids)).order_by("pk").select_for_update()
+    locked = list(Tracking.objects.filter(pk__in=list(tracking_ids)).order_by("pk").select_for_update())
     changed = []
-    for tracking, (status, rule_id) in decide(list(locked), rules):
+    for tracking, (status, rule_id) in decide(locked, rules):
         if (tracking.status, tracking.status_rule_id) == (status, rule_id):
             continue
         if tracking.status != status:
@@ -95,6 +96,7 @@ def reapply(tracking_ids: Iterable[str]) -> int:
         tracking.status, tracking.status_rule_id = status, rule_id
         changed.append(tracking)
     update_rows(changed, ["status", "status_rule", "status_changed_at"])
+    retake(locked, rules)  # a rule speaks of old scans, too
     check(changed)
     want_write_back([tracking.pk for tracking in changed], jobs.BACKFILL)
     return len(changed)

@@ -26,8 +26,10 @@ from tracking.payloads.errors import PayloadError
 from tracking.payloads.from_aftership import CheckpointSnapshot, TrackingSnapshot, WebhookEvent
 from tracking.services import jobs
 from tracking.services.carrier_case import Case, case_of
+from tracking.services.clocks import SCAN_COLUMNS, Scan, estimates_with
 from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
+from tracking.services.lives import LIFE_FIELDS, scan_of, take_life
 from tracking.services.number_forms import UNRECOGNIZED, count_forms, is_carrier_news
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import insert_rows, update_rows
@@ -80,6 +82,8 @@ class Batch:
     trackings: list[Tracking]
     by_id: dict[str, Tracking] = field(default_factory=dict)
     seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    scans: dict[str, list[Scan]] = field(default_factory=lambda: defaultdict(list))
+    with_news: dict[str, Tracking] = field(default_factory=dict)
     fences: dict[str, datetime] = field(default_factory=dict)
     status_rules: StatusRules = field(default_factory=StatusRules)
     new_checkpoints: list[Checkpoint] = field(default_factory=list)
@@ -97,9 +101,12 @@ class Batch:
             batch.by_id[tracking.pk] = tracking
             if tracking.aftership_id:
                 batch.by_id[tracking.aftership_id] = tracking
-        known = Checkpoint.objects.filter(tracking__in=batch.trackings).values_list("tracking_id", "fingerprint")
-        for tracking_id, fingerprint in known:
-            batch.seen[tracking_id].add(fingerprint)
+        known = Checkpoint.objects.filter(tracking__in=batch.trackings).order_by()
+        for tracking_id, is_fenced, *columns in known.values_list("tracking_id", "is_fenced", *SCAN_COLUMNS):
+            scan = Scan(*columns)
+            batch.seen[tracking_id].add(scan.fingerprint)
+            if not is_fenced:
+                batch.scans[tracking_id].append(scan)
         batch.fences = fences_of(tracking.pk for tracking in batch.trackings)
         batch.status_rules = load_status_rules()
         return batch
@@ -114,6 +121,9 @@ class Batch:
         rows = [checkpoint_row(tracking, checkpoint) for checkpoint in new]
         for row in rows:
             row.is_fenced = row.fingerprint in fenced.behind
+            if not row.is_fenced:
+                self.scans[tracking.pk].append(scan_of(row))
+                self.with_news[tracking.pk] = tracking
         self.new_checkpoints += rows
         snapshot = fenced.snapshot
         added = f"{len(new)} new checkpoint{'' if len(new) == 1 else 's'}"
@@ -129,6 +139,7 @@ class Batch:
         if is_fresh and tracking.status_changed_at and is_carrier_news(snapshot):
             self.moved.append(tracking)
         tracking.received_at, tracking.is_fenced = received_at or timezone.now(), fenced.is_reused
+        tracking.estimates = estimates_with(tracking.estimates, snapshot.updated_at, snapshot.eta)
         self.changed[tracking.pk] = tracking
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
             return f"newer, but nothing that we write changed; {added}"
@@ -144,7 +155,10 @@ class Batch:
     def save_rows(self) -> None:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
         insert_rows(self.new_checkpoints)
-        update_rows(self.changed.values(), STATE_FIELDS)
+        alive = self.changed | self.with_news  # late news leaves the state as it is, and may still move a clock
+        for tracking in alive.values():
+            take_life(tracking, self.scans[tracking.pk], self.status_rules)
+        update_rows(alive.values(), [*STATE_FIELDS, *LIFE_FIELDS, "estimates"])
         check([tracking for tracking in self.changed.values() if tracking.retired_at is None])
 
 

@@ -28,12 +28,16 @@ class StatusRules:
         newest = newest_checkpoint(snapshot.checkpoints) if self.rules else None
         if newest is None or (newest.tag, newest.subtag) != (snapshot.tag, snapshot.subtag):
             return snapshot.status, None
-        codes = [("raw", newest.raw_tag), ("subtag", newest.subtag)]
-        for kind, code in codes:
-            for courier in (newest.courier or snapshot.courier, ""):
-                if code and (found := self.rules.get((kind, code, courier))):
-                    return found[1], found[0]
-        return snapshot.status, None
+        found = self.find(newest.raw_tag, newest.subtag, newest.courier or snapshot.courier)
+        return (found[1], found[0]) if found else (snapshot.status, None)
+
+    def find(self, raw_tag: str, subtag: str, courier: str) -> tuple[int, ParcelStatus] | None:
+        """The rule for a scan with these codes and its status; None where no rule speaks of it."""
+        for kind, code in (("raw", raw_tag), ("subtag", subtag)):
+            for one in (courier, ""):
+                if code and (found := self.rules.get((kind, code, one))):
+                    return found
+        return None
 
 
 def load_status_rules() -> StatusRules:
