@@ -22,7 +22,7 @@ from stores import inbound
 from stores.carriers import normalise_carrier
 from stores.fields import EncryptedTextField
 from stores.routing import conditions_key
-from stores.statuses import ParcelStatus
+from stores.statuses import MessageKind, ParcelStatus
 
 key_validator = RegexValidator(r"^[A-Za-z0-9_-]{2,256}\Z", _("2 to 256 letters, digits, _ or -."))
 colour_validator = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour such as #0b5fff."))
@@ -174,11 +174,25 @@ class AfterShipAccount(Upstream):
     polled_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text=_("Everything that AfterShip changed before this was read.")
     )
+    sends_orders = models.BooleanField(
+        default=False,
+        help_text=_(
+            "Also send orders and fulfilments to AfterShip's Commerce API: its order mails and look-up need it."
+        ),
+    )
+    commerce_store_id = models.CharField(
+        max_length=64, blank=True, default="", help_text=_("AfterShip's id of the store that takes them (as-store-id).")
+    )
 
     class Meta:
         verbose_name = _("AfterShip account")
         ordering = ["key"]
-        constraints = [models.CheckConstraint(condition=~Q(key=""), name="account_key_not_blank")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(key=""), name="account_key_not_blank"),
+            models.CheckConstraint(
+                condition=Q(sends_orders=False) | ~Q(commerce_store_id=""), name="account_sends_orders_to_a_store"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -288,9 +302,27 @@ class Brand(models.Model):
     locales = models.JSONField(
         default=list, blank=True, help_text=_("Languages of this brand, the first is the default.")
     )
+    quiet_from = models.TimeField(
+        null=True, blank=True, help_text=_("From then on, in the shopper's own time, what can wait is not sent.")
+    )
+    quiet_until = models.TimeField(null=True, blank=True, help_text=_("The end of the quiet hours."))
+    mails_per_minute = models.PositiveIntegerField(
+        default=120, validators=[MinValueValidator(1)], help_text=_("The mail budget, of all workers together.")
+    )
+    offers_unsubscribe = models.BooleanField(
+        default=False,
+        help_text=_("Mails carry List-Unsubscribe. News of one's own delivery need none in most countries."),
+    )
 
     class Meta:
         ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quiet_from=None, quiet_until=None) | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="brand_quiet_hours_have_two_ends",
+            ),
+            models.CheckConstraint(condition=Q(mails_per_minute__gte=1), name="brand_mail_budget_positive"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -398,6 +430,12 @@ class Route(Rule):
     notify = models.CharField(
         max_length=10, choices=Notify, default=Notify.OFF, help_text=_("Who writes to the shopper.")
     )
+    notify_by_status = models.JSONField(
+        _("notify by status"),
+        default=dict,
+        blank=True,
+        help_text=_('Where it differs: {"delivered": "off", "delayed": "aftership"}.'),
+    )
     position = models.PositiveIntegerField(default=1000, help_text=_("Rules are tried from the lowest to the highest."))
     is_active = models.BooleanField(_("active"), default=True)
 
@@ -445,6 +483,15 @@ class Route(Rule):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.conditions_key = self.key_of_conditions()
         super().save(*args, **kwargs)
+
+    def sender_of(self, kind: str) -> str:
+        """Who writes to the shopper about this (a MessageKind): ``off``, ``aftership`` or ``platform``."""
+        sender: str = self.notify_by_status.get(kind, self.notify)
+        return sender
+
+    def is_sender(self, who: str) -> bool:
+        """Whether ``who`` writes to the shopper about any status."""
+        return any(self.sender_of(kind) == who for kind in MessageKind.values)
 
     def promised_days(self, country: str) -> int | None:
         """The promise for a destination (ISO alpha-2), in days; None where none was given."""

@@ -28,7 +28,7 @@ FIELDS = {
     "route": (
         "name", "project", "store", "channel", "channel_role", "countries", "carriers", "field_name", "field_values",
         "direction", "is_default", "do_not_track", "account", "brand", "couriers", "promise_days",
-        "promise_days_by_country", "notify", "position", "is_active", "origin",
+        "promise_days_by_country", "notify", "notify_by_status", "position", "is_active", "origin",
     ),
     "carrier_mapping": ("carrier", "courier", "project", "store", "channel", "extra_fields", "origin"),
     "status_rule": ("courier", "code_kind", "code", "status", "origin"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from stores.models import Route
 from stores.rule_set import FIELDS, KINDS
+from stores.statuses import MessageKind
 
 NOTHING = "–"
 NAMES_ONLY = "extra_fields"  # its values are what a carrier asks for as a log-in: only the names are shown
@@ -51,8 +52,18 @@ def target_words(words: Words) -> list[str]:
         said.append(_("ships with %(couriers)s") % {"couriers": ", ".join(words["couriers"])})
     if promise := promise_words(words):
         said.append(promise)
+    return said + sender_words(words)
+
+
+def sender_words(words: Words) -> list[str]:
+    """Who writes to the shopper, and about which statuses somebody else does; words of old lack the exceptions."""
+    said = []
     if words["notify"] != Route.Notify.OFF:
         said.append(_("%(who)s writes to the shopper") % {"who": Route.Notify(words["notify"]).label})
+    for kind, who in sorted(words.get("notify_by_status", {}).items()):
+        if who != words["notify"]:
+            told = {"who": Route.Notify(who).label, "status": MessageKind(kind).label}
+            said.append(_("%(who)s writes about: %(status)s") % told)
     return said
 
 

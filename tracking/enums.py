@@ -170,6 +170,37 @@ class ProblemKind(models.TextChoices):
     DEAD_LETTER = "dead_letter", _("Gave up")
 
 
+class MessageChannel(models.TextChoices):
+    """The ways to a shopper. To add one: a sender in tracking/notifications/channels.py."""
+
+    EMAIL = "email", _("E-mail")
+
+
+class MessageState(models.TextChoices):
+    """planned ⇄ held; planned → sending → sent | unsure | failed; sent → bounced | complained; anything not sent →
+    skipped. A refusal that may pass (the server is busy) leads from sending back to planned.
+    """
+
+    PLANNED = "planned", _("Planned")
+    HELD = "held", _("Held")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    UNSURE = "unsure", _("Unsure")
+    SKIPPED = "skipped", _("Not sent")
+    FAILED = "failed", _("Refused")
+    BOUNCED = "bounced", _("Came back")
+    COMPLAINED = "complained", _("Called spam")
+
+
+class BlockReason(models.TextChoices):
+    """Why nothing is sent to an address any more."""
+
+    BOUNCED = "bounced", _("A message came back")
+    COMPLAINED = "complained", _("The shopper called a message spam")
+    UNSUBSCRIBED = "unsubscribed", _("The shopper unsubscribed")
+    BY_HAND = "by_hand", _("Blocked by hand")
+
+
 class RemapState(models.TextChoices):
     """running ⇄ stopped; running → done; done or stopped → undoing → undone."""
 

@@ -53,6 +53,8 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "api_url": Field(kinds.address),
         "api_key": Field(kinds.secret, is_required=True),
         "webhook_secrets": Field(kinds.secrets),
+        "sends_orders": Field(kinds.yes_no),
+        "commerce_store_id": Field(kinds.text(64)),
         "is_active": Field(kinds.yes_no),
     },
     "brands": {
@@ -60,6 +62,10 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "name": Field(kinds.text(200), is_required=True),
         "colour": Field(kinds.colour),
         "locales": Field(kinds.locales),
+        "quiet_from": Field(kinds.clock),
+        "quiet_until": Field(kinds.clock),
+        "mails_per_minute": Field(kinds.mails),
+        "offers_unsubscribe": Field(kinds.yes_no),
     },
     "routes": {
         "name": Field(kinds.text(120)),
@@ -79,6 +85,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "promise_days": Field(kinds.days),
         "promise_days_by_country": Field(kinds.days_by_country),
         "notify": Field(kinds.choice("platform", "aftership", "off")),
+        "notify_by_status": Field(kinds.senders_by_status),
         "is_active": Field(kinds.yes_no),
     },
     "carrier_mappings": {
@@ -150,6 +157,8 @@ def read_document(path: Path, known: Mapping[str, Collection[str]]) -> Document:
         setattr(document, name, read_section(place, SCHEMA[name]))
     document.sections = frozenset(places or {})
     check_projects(document)
+    check_accounts(document)
+    check_quiet_hours(document)
     check_rules(document)
     flatten(document)
     check_twice(document)
@@ -189,6 +198,21 @@ def read_tracking_source(place: Place) -> dict[str, str]:
         if name in values or name not in written:  # a value that was refused has its fault already
             place.wrong(words, name)
     return {} if values.get("where") == tracking_source.PARCEL else values
+
+
+def check_accounts(document: Document) -> None:
+    """Note an account that is to send orders without saying to which of AfterShip's stores."""
+    for entry in document.aftership_accounts:
+        if entry.get("sends_orders") and not entry.get("commerce_store_id"):
+            entry.place.wrong("missing; sends_orders needs it", "commerce_store_id")
+
+
+def check_quiet_hours(document: Document) -> None:
+    """Note quiet hours with one end only."""
+    for entry in document.brands:
+        for name, other in (("quiet_from", "quiet_until"), ("quiet_until", "quiet_from")):
+            if entry.get(name) and not entry.get(other):
+                entry.place.wrong(f"missing; {name} needs it", other)
 
 
 def check_projects(document: Document) -> None:

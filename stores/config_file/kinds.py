@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +20,11 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from stores.carriers import normalise_carrier
 from stores.config_file.source import Kind, Place, Wrong, children_of, did_you_mean, items_of, read
+from stores.statuses import MessageKind
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 SLUG = re.compile(r"[a-z0-9-]+\Z")
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -140,6 +143,20 @@ def yes_no(place: Place) -> bool:
     return BOOLEANS[value.lower()]
 
 
+def clock(place: Place) -> time:
+    """A time of day such as "22:00". YAML may take it for a number: the text as written counts."""
+    if not CLOCK.fullmatch(value := text(80)(place)):
+        raise Wrong('a time of day such as "22:00" is expected')
+    return time.fromisoformat(value)
+
+
+def mails(place: Place) -> int:
+    value = text(80)(place)
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", value) or is_quoted(place):
+        raise Wrong("a whole number of mails from 1 is expected")
+    return int(value)
+
+
 def days(place: Place) -> int:
     value = text(80)(place)
     if not re.fullmatch(r"[0-9]{1,3}", value) or is_quoted(place) or int(value) > 365:
@@ -158,6 +175,24 @@ def days_by_country(place: Place) -> dict[str, int]:
             is_good, number = read(child, days)
             values |= {code: number} if is_good else {}
     return values
+
+
+def senders_by_status(place: Place) -> dict[str, str]:
+    """Kind of message → who tells it."""
+    values: dict[str, str] = {}
+    for name, child in children_of(place).items():
+        is_good, kind = read(child, lambda _, name=name: checked_kind(name))  # type: ignore[misc]
+        if is_good:
+            is_good, sender = read(child, choice("platform", "aftership", "off"))
+            values |= {kind: sender} if is_good else {}
+    return values
+
+
+def checked_kind(name: str) -> str:
+    """A MessageKind as it is written. Raises Wrong for what is none."""
+    if name not in MessageKind.values:
+        raise Wrong(f"no such status; known are {', '.join(MessageKind.values)}")
+    return name
 
 
 def carrier(place: Place) -> str:

@@ -98,6 +98,11 @@ ROUTE_FAULTS = [
     ("account: main, couriers: [DHL]", "routes[0].couriers[0]: an AfterShip slug such as dhl-germany is expected"),
     ("account: main, promise_days_by_country: {AT: x}", "promise_days_by_country.AT: a whole number of days from 0"),
     ("account: main, promise_days_by_country: {UK: 3}", "promise_days_by_country.UK: a country as two letters such"),
+    (
+        "account: main, notify_by_status: {deliverd: off}",
+        "routes[0].notify_by_status.deliverd: no such status; known are",
+    ),
+    ("account: main, notify_by_status: {delivered: no}", "notify_by_status.delivered: platform, aftership or off is"),
     ("account: main, promise_days_by_country: {AT: 3, at: 4}", "routes[0].promise_days_by_country.at: given twice"),
     ("account: main, name: " + "x" * 121, "routes[0].name: longer than 120 characters"),
 ]
@@ -192,7 +197,8 @@ def test_rules_become_rows_with_every_word(applied: ConfigFile) -> None:
         "countries": ["CH", "AT"], "carriers": ["Post", "DHL Paket"], "field_name": "brand",
         "field_values": ["acme", "007"], "direction": "outbound", "is_default": False, "do_not_track": False,
         "account": "main", "brand": "acme", "couriers": ["swiss-post", "dhl-germany"], "promise_days": 2,
-        "promise_days_by_country": {"AT": 4, "NO": 6}, "notify": "platform", "position": 20, "is_active": True,
+        "promise_days_by_country": {"AT": 4, "NO": 6}, "notify": "platform",
+            "notify_by_status": {}, "position": 20, "is_active": True,
         "origin": "file",
     }  # fmt: skip
     assert (returns.name, returns.direction, returns.do_not_track, returns.account) == (
@@ -274,6 +280,19 @@ def test_key_that_left_the_file_is_back_at_its_default(applied: ConfigFile) -> N
         "    promise_days_by_country: AT=4, NO=6 → none\n"
         "Applied: 0 created, 2 changed, 0 removed.\n"
     )
+
+
+def test_a_route_says_who_tells_which_status(applied: ConfigFile) -> None:
+    told = ("promise_days: 2\n", "promise_days: 2\n    notify_by_status: {delivered: off, delayed: aftership}\n")
+    printed = applied.apply(replaced(BASE + RULES, told))
+    assert printed == (
+        f"change {SWISS}\n"
+        "    notify_by_status: none → delivered=off, delayed=aftership\n"
+        "Applied: 0 created, 1 changed, 0 removed.\n"
+    )
+    route = Route.objects.get(channel__key="zurich")
+    assert [route.sender_of(kind) for kind in ("delivered", "delayed", "shipped")] == ["off", "aftership", "platform"]
+    assert applied.apply(BASE + RULES).startswith(f"change {SWISS}\n    notify_by_status: delayed=aftership, ")
 
 
 def test_route_with_other_conditions_is_another_route(applied: ConfigFile) -> None:

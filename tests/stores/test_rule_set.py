@@ -143,5 +143,6 @@ def route_words(account: str) -> dict[str, object]:
         "name": "", "project": "demo", "store": None, "channel": None, "channel_role": "", "countries": [],
         "carriers": [], "field_name": "", "field_values": [], "direction": "all", "is_default": False,
         "do_not_track": False, "account": account, "brand": None, "couriers": [], "promise_days": 3,
-        "promise_days_by_country": {}, "notify": "off", "position": 10, "is_active": True, "origin": "console",
+        "promise_days_by_country": {}, "notify": "off", "notify_by_status": {}, "position": 10, "is_active": True,
+        "origin": "console",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 from tracking.models.inbox import Receipt, Refusal
 from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
+from tracking.models.messages import BlockedAddress, Mailer, Message
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.people import StoreLimit
@@ -12,12 +13,15 @@ from tracking.models.writes import Write
 
 __all__ = [
     "Attempt",
+    "BlockedAddress",
     "Checkpoint",
     "Erasure",
     "Heartbeat",
     "IgnoredCarrier",
     "Job",
+    "Mailer",
     "Measure",
+    "Message",
     "NumberForm",
     "Order",
     "Outage",

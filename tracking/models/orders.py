@@ -41,6 +41,11 @@ class Order(models.Model):
     )
     ordered_at = models.DateTimeField(null=True, blank=True)
 
+    message_email = models.CharField(
+        max_length=320, blank=True, default="", help_text="Where messages go instead, as a person of the staff chose."
+    )
+    messages_held_at = models.DateTimeField(null=True, blank=True, help_text="Since when no message is sent.")
+
     version = models.BigIntegerField(null=True, blank=True)
     sequence_number = models.BigIntegerField(
         null=True, blank=True, help_text="Of the newest message about it; a jump means that messages are missing."
