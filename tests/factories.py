@@ -29,6 +29,7 @@ from stores.models import (
 )
 from stores.rule_set import snapshot
 from tracking.enums import (
+    ContactCause,
     JobKind,
     ParcelStatus,
     ProblemKind,
@@ -42,6 +43,7 @@ from tracking.enums import (
 from tracking.models import (
     Attempt,
     Checkpoint,
+    Contact,
     Job,
     NumberForm,
     Order,
@@ -375,3 +377,17 @@ def make_staff_action(**facts: Any) -> StaffAction:
         "correlation_id": order.correlation_id if order else new_correlation_id(),
     }
     return StaffAction.objects.create(**defaults | facts)
+
+
+def make_contact(order: Order | None = None, **facts: Any) -> Contact:
+    """A ticket of yesterday about an order that was late then."""
+    order = order or make_order()
+    defaults = {
+        "source": "zendesk",
+        "ticket": f"T-{next(_numbers)}",
+        "project": order.project,
+        "cause": ContactCause.LATE,
+        "status": ParcelStatus.IN_TRANSIT,
+        "opened_at": timezone.now() - timedelta(days=1),
+    }
+    return Contact.objects.create(order=order, **defaults | facts)

@@ -201,6 +201,21 @@ class BlockReason(models.TextChoices):
     BY_HAND = "by_hand", _("Blocked by hand")
 
 
+class ContactCause(models.TextChoices):
+    """What was the matter with an order when its shopper asked: the gravest of its parcels."""
+
+    NOT_RECEIVED = "not_received", _("Delivered, not received")
+    PROBLEM = "problem", _("Exception, lost or on its way back")
+    ATTEMPT = "attempt", _("Attempt failed or waits for pickup")
+    NOT_SCANNED = "not_scanned", _("Not scanned yet")
+    STALLED = "stalled", _("No news for long")
+    LATE = "late", _("Late")
+    SPLIT = "split", _("Only a part has arrived")
+    NOT_SHIPPED = "not_shipped", _("Not shipped yet")
+    NONE = "none", _("Nothing was wrong")
+    UNKNOWN_ORDER = "unknown_order", _("Order not known here")
+
+
 class RemapState(models.TextChoices):
     """running ⇄ stopped; running → done; done or stopped → undoing → undone."""
 

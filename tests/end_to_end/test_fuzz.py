@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 import schemathesis
-from django.conf import settings as django_settings
 from django.contrib.auth.models import Permission, User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from django.test import Client
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from knox.models import AuthToken
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 
@@ -44,15 +43,19 @@ JSON = st.recursive(
 )
 ENDS = {ReceiptState.DONE, ReceiptState.IGNORED, ReceiptState.QUARANTINED}
 KEYS = {"/webhooks/aftership/{key}/": "main", "/webhooks/commercetools/{key}/": "demo"}
-ENDPOINTS = [*(("post", path) for path in KEYS), ("get", "/api/v1/stories/{code}/")]
+ENDPOINTS = [
+    *(("post", path) for path in KEYS),
+    ("get", "/api/v1/stories/{code}/"),
+    ("post", "/api/v1/contacts/"),
+]
 GENUINE = {"/webhooks/aftership/{key}/": WEBHOOK, "/webhooks/commercetools/{key}/": MESSAGE}
 
 
 class Envoy:
-    """WSGI middleware: our application, with a session's cookie and proof of whatever body there is."""
+    """WSGI middleware: our application, with a program's token and proof of whatever body there is."""
 
     def __init__(self) -> None:
-        self.session = ""
+        self.token = ""
         self.taken: dict[str, set[bytes]] = {"main": set(), "demo": set()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -61,7 +64,7 @@ class Envoy:
             "wsgi.input": io.BytesIO(body),
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_HOST": "testserver",
-            "HTTP_COOKIE": f"{django_settings.SESSION_COOKIE_NAME}={self.session}",
+            "HTTP_AUTHORIZATION": f"Token {self.token}",
         }
         if environ["PATH_INFO"].startswith("/webhooks/"):
             environ |= {"HTTP_AFTERSHIP_HMAC_SHA256": sign(body), "HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
@@ -96,10 +99,8 @@ def schema(one_connection: None) -> Any:
     make.make_project(key="demo", inbound_secret=TOKEN)
     tell_story()
     user = User.objects.create_user("agent")
-    user.user_permissions.add(Permission.objects.get(codename="view_order"))
-    client = Client()
-    client.force_login(user)
-    ENVOY.session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_order", "add_contact"]))
+    _, ENVOY.token = AuthToken.objects.create(user)
     return schemathesis.openapi.from_wsgi("/api/schema/", ENVOY)
 
 

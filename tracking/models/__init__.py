@@ -1,3 +1,4 @@
+from tracking.models.contacts import Contact, HashKey
 from tracking.models.inbox import Receipt, Refusal
 from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
 from tracking.models.messages import BlockedAddress, Mailer, Message
@@ -15,7 +16,9 @@ __all__ = [
     "Attempt",
     "BlockedAddress",
     "Checkpoint",
+    "Contact",
     "Erasure",
+    "HashKey",
     "Heartbeat",
     "IgnoredCarrier",
     "Job",

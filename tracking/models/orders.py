@@ -22,6 +22,13 @@ class Order(models.Model):
 
     store = models.ForeignKey("stores.Store", models.SET_NULL, null=True, blank=True, related_name="orders")
     customer_email = models.CharField(max_length=320, blank=True, default="", db_index=True)
+    shopper_key = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_index=True,
+        help_text="Keyed hash of the e-mail address: tells that two orders are one person's, and stays when erased.",
+    )
     locale = models.CharField(max_length=35, blank=True, default="")
     destination_country = models.CharField(max_length=2, blank=True, default="")
     destination_state = models.CharField(max_length=200, blank=True, default="")

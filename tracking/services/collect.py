@@ -39,6 +39,7 @@ from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
+from tracking.services.shoppers import shopper_key
 from tracking.services.sns import note_control
 from tracking.services.story import tell
 
@@ -275,6 +276,7 @@ def take_order(order: Order, snapshot: OrderSnapshot) -> None:
     order.version = snapshot.version
     order.order_number = snapshot.order_number
     order.customer_email = snapshot.customer_email.lower()
+    order.shopper_key = shopper_key(order.customer_email)
     order.locale = snapshot.locale
     order.order_state, order.shipment_state = snapshot.order_state, snapshot.shipment_state
     order.ordered_at = snapshot.created_at

@@ -76,7 +76,7 @@ def test_answer_is_what_the_schema_says(agent: Client) -> None:
     make.make_dead_letter(subject=str(order.pk), correlation_id=CODE)
     schema: dict[str, Any] = agent.get("/api/schema/", {"format": "json"}).json()
     path = schema["paths"]["/api/v1/stories/{code}/"]["get"]
-    assert set(path["responses"]) == {"200", "403", "404"}
+    assert set(path["responses"]) == {"200", "401", "403", "404"}
     document = {"$ref": "#/components/schemas/Story", "components": nullable(schema["components"])}
     jsonschema.validate(agent.get(ADDRESS).json(), document)
 
