@@ -105,8 +105,16 @@ class RunKind(models.TextChoices):
     STATUS_RULES = "status_rules", _("Apply changed status rules")
     DOCTOR = "doctor", _("Examination")
     LEARN = "learn", _("Learn what is usual")
+    WATCH = "watch", _("Look for parcels that are stuck")
     EXPORT = "export", _("Export")
     FACTS = "facts", _("Rebuild figures")
+
+
+class Measure(models.TextChoices):
+    """What is measured of each parcel, in hours of working days at its destination."""
+
+    FIRST_SCAN = "first_scan", _("From opening to the first scan")
+    LONGEST_GAP = "longest_gap", _("The longest wait between two scans")
 
 
 class Health(models.TextChoices):

@@ -14,6 +14,7 @@ from django_q.models import Failure, Schedule
 from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
+from tracking.services import learn
 from tracking.services.doubts import examine_all
 from tracking.services.poll import poll_all
 from tracking.services.poll_project import poll_projects
@@ -21,6 +22,7 @@ from tracking.services.pump import HEARTBEAT, LEAST_SECONDS, pump
 from tracking.services.reconcile import reconcile_all
 from tracking.services.registry import import_all
 from tracking.services.replace import release
+from tracking.services.watch import watch_all
 
 logger = structlog.get_logger("trackbridge.tasks")
 
@@ -114,6 +116,18 @@ def run_examine() -> None:
     kick()
 
 
+def run_watch() -> None:
+    """Each hour: look for couriers that are out and parcels that are stuck, behind live work."""
+    watch_all()
+    kick()
+
+
+def run_learn() -> None:
+    """Each night: learn what is usual, behind live work."""
+    learn.want()
+    kick()
+
+
 def run_reconcile() -> None:
     """Each night: compare commercetools, our rows and AfterShip, behind live work."""
     reconcile_all()
@@ -135,6 +149,8 @@ SCHEDULES: dict[str, dict[str, object]] = {
         "minutes": 1,
     },
     "trackbridge examine": {"func": "tracking.tasks.run_examine", "schedule_type": Schedule.HOURLY},
+    "trackbridge watch": {"func": "tracking.tasks.run_watch", "schedule_type": Schedule.HOURLY},
+    "trackbridge learn": {"func": "tracking.tasks.run_learn", "schedule_type": Schedule.DAILY},
     "trackbridge registry": {"func": "tracking.tasks.run_registry", "schedule_type": Schedule.DAILY},
     "trackbridge reconcile": {"func": "tracking.tasks.run_reconcile", "schedule_type": Schedule.DAILY},
 }

@@ -9,7 +9,7 @@ from tracking.models.problems import Problem
 from tracking.models.runs import Run
 from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
-from tracking.models.usual import Measure, Outage, Pulse, Usual, WaitDay
+from tracking.models.usual import Outage, Pulse, Usual, WaitDay
 from tracking.models.writes import Write
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "IgnoredCarrier",
     "Job",
     "Mailer",
-    "Measure",
     "Message",
     "NumberForm",
     "Order",

@@ -6,12 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-
-class Measure(models.TextChoices):
-    """What is measured of each parcel, in hours of working days at its destination."""
-
-    FIRST_SCAN = "first_scan", "From opening to the first scan"
-    LONGEST_GAP = "longest_gap", "The longest wait between two scans"
+from tracking.enums import Measure
 
 
 class WaitDay(models.Model):

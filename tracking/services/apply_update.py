@@ -36,6 +36,7 @@ from tracking.services.rows import insert_rows, update_rows
 from tracking.services.seen_codes import count_codes
 from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
+from tracking.services.troubles import check_troubles
 
 UNKNOWN_TRACKING = "unknown tracking"
 DOUBTS = [
@@ -232,7 +233,8 @@ def want_write_back(tracking_ids: Iterable[str], priority: int = jobs.LIVE) -> N
 
 
 def check(trackings: Collection[Tracking]) -> None:
-    """Open what is doubtful about the new states, and close what has healed."""
+    """Open what is doubtful about the new states, or in trouble, and close what has healed."""
+    check_troubles(trackings)
     had_problem = open_among(DOUBTS, trackings)
     for tracking in trackings:
         doubts = doubts_of(tracking)

@@ -49,6 +49,7 @@ from tracking.services.remap import run_remap
 from tracking.services.rows import update_rows
 from tracking.services.sns import confirm_subscription
 from tracking.services.story import tell
+from tracking.services.watch import watch
 from tracking.services.write_back import write_order
 
 logger = structlog.get_logger("trackbridge.pump")
@@ -80,6 +81,7 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.CONFIRM_SUBSCRIPTION: lambda subject: confirm_subscription(int(subject)),
     JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
     JobKind.DOCTOR: run_wanted,
+    JobKind.WATCH: watch,
 }
 
 
