@@ -62,8 +62,6 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     ]
     return context | {
         "title": _("Overview"),
-        "may_search": user.has_perm("tracking.view_order"),
-        "orders_url": list_of(Order),
         "steps": first_steps() if user.has_perm("stores.add_project") else [],
         "trouble": trouble,
         "trackings": seen("tracking.view_tracking", trackings_by_status),

@@ -117,8 +117,12 @@ def link(target: Model | None, words: object = "") -> SafeString | str:
     """A link to a row's page; a dash for None."""
     if target is None:
         return NOTHING
-    words = str(words or target)
-    return format_html('<a class="tb-link {}" href="{}">{}</a>', short(words), page_of(target), words)
+    return linked(page_of(target), words or target)
+
+
+def linked(address: str, words: object) -> SafeString:
+    """A link to an address of ours."""
+    return format_html('<a class="tb-link {}" href="{}">{}</a>', short(str(words)), address, words)
 
 
 def page_of(row: Model) -> str:

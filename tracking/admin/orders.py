@@ -47,11 +47,11 @@ from tracking.admin.order_registry import (
     order_section,
     sections_of,
 )
+from tracking.admin.order_status import status_of
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import orders_by, parcels_by
 from tracking.enums import JobKind, ParcelStatus, StaffActionKind
 from tracking.models import Attempt, Order, Parcel, Problem
-from tracking.payloads.to_commercetools import roll_up
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
 from tracking.services.staff import note_each
@@ -204,12 +204,6 @@ def engineers_section(shown: ShownOrder) -> Block:
             story.receipts_block(codes),
         ],
     )
-
-
-def status_of(order: Order) -> str | None:
-    """The roll-up over the parcels that are shipped out, as it will stand in commercetools; None without a tracking."""
-    statuses = [one.tracking.status for one in order.live_parcels if one.tracking and not one.is_return]
-    return roll_up([ParcelStatus(status) for status in statuses])
 
 
 def headline(order: Order) -> SafeString:

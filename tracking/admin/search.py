@@ -1,39 +1,22 @@
-"""Finding by what a customer quotes, or a log line shows: numbers, e-mail, ids and codes, each by its own index.
+"""Finding rows of the lists by what a customer quotes, or a log line shows, each by its own index.
 
 The text is compared as typed, as AfterShip would write the number, and as the code that was read out; numbers also by
-their beginning. Nothing is searched inside of texts: a list of millions answers as fast as one of ten.
+their beginning and end. Nothing is searched inside of texts: a list of millions answers as fast as one of ten. The box
+on every page, which takes whole e-mails too, is ``tracking/services/find.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
-from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from config.correlation import normalise
 from stores.models import AfterShipAccount, Project
 from tracking.models import Order, Parcel, Tracking
-from tracking.payloads.errors import PayloadError
-from tracking.payloads.to_aftership import clean_number
+from tracking.services.pieces import begins, ends, spellings, trimmed, whole
 
-SHORTEST_BEGINNING = 4  # shorter text would match nearly everything
 MOST_STORIES = 200
-
-
-def trimmed(text: str) -> str:
-    """Without what no column can hold or nobody means."""
-    return text.replace("\x00", "").strip()
-
-
-def spellings(text: str) -> set[str]:
-    """``" 1z 999aa1 "`` → as typed, in upper and lower case, and as a clean tracking number where it can be one."""
-    text = trimmed(text)
-    found = {text, text.upper(), text.lower()}
-    with suppress(PayloadError):
-        found.add(clean_number(text))
-    return found - {""}
 
 
 def orders_by(text: str) -> QuerySet[Order]:
@@ -65,7 +48,7 @@ def story_codes(text: str) -> list[str]:
 def own_orders(text: str) -> list[QuerySet[Order]]:
     words = spellings(text)
     return [
-        Order.objects.filter(starts("order_number", words)),
+        *number(Order, "order_number", words),
         Order.objects.filter(customer_email=trimmed(text).lower()).exclude(customer_email=""),
         Order.objects.filter(correlation_id=normalise(trimmed(text))),
         Order.objects.filter(project__in=Project.objects.values("pk"), commercetools_id__in=words),
@@ -73,29 +56,24 @@ def own_orders(text: str) -> list[QuerySet[Order]]:
 
 
 def own_parcels(text: str) -> list[QuerySet[Parcel]]:
-    """Ids of parcels have no index of their own: they are looked for only where the text can be one."""
     words = spellings(text)
-    found = [Parcel.objects.filter(starts("tracking_number", words))]
-    return [*found, Parcel.objects.filter(commercetools_id__in=words)] if is_uuid(text) else found
+    return [*number(Parcel, "tracking_number", words), Parcel.objects.filter(commercetools_id__in=words)]
 
 
 def own_trackings(text: str) -> list[QuerySet[Tracking]]:
     words = spellings(text)
     return [
-        Tracking.objects.filter(starts("tracking_number", words)),
+        *number(Tracking, "tracking_number", words),
         Tracking.objects.filter(pk__in=words),
         Tracking.objects.filter(account__in=AfterShipAccount.objects.values("pk"), aftership_id__in=words),
         Tracking.objects.filter(correlation_id=normalise(trimmed(text))),
     ]
 
 
-def starts(field: str, words: set[str]) -> Q:
-    """``field`` is one of the words or, where they are long enough, starts with one."""
-    found = Q(**{f"{field}__in": words})
-    for word in sorted(words):
-        if len(word) >= SHORTEST_BEGINNING:
-            found |= Q(**{f"{field}__startswith": word})
-    return found
+def number(model: type[Model], field: str, words: set[str]) -> list[QuerySet]:
+    """Rows whose ``field`` is one of the words or, where they are long enough, begins or ends with one."""
+    conditions = [whole(field, words), *begins(field, words), *ends(field, words)]
+    return [model._default_manager.filter(condition) for condition in conditions]
 
 
 def any_of(*groups: Iterable[QuerySet]) -> QuerySet:
@@ -103,11 +81,3 @@ def any_of(*groups: Iterable[QuerySet]) -> QuerySet:
     found = [queryset.order_by() for group in groups for queryset in group]
     first, *others = [keys if keys.query.has_select_fields else keys.values("pk") for keys in found]
     return first.union(*others)
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        UUID(text.strip())
-    except ValueError:
-        return False
-    return True

@@ -7,6 +7,7 @@ from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.doctor import doctor_page
+from tracking.admin.find import find_page
 from tracking.admin.registry import import_page
 from tracking.admin.remap_pages import remap_page
 from tracking.admin.revisions import check_page
@@ -16,6 +17,7 @@ from tracking.admin.story_page import story_page
 from tracking.admin.unrouted import unrouted_page
 
 urlpatterns = [
+    path("find/", admin.site.admin_view(find_page), name="find"),
     path("import-registry/", admin.site.admin_view(import_page), name="import-registry"),
     path("doctor/", admin.site.admin_view(doctor_page), name="doctor"),
     path("unrouted/", admin.site.admin_view(unrouted_page), name="unrouted"),

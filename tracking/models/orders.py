@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from tracking.models.pieces import Ending
+
 CANCELLED = "Cancelled"  # commercetools' orderState, with two l
 
 
@@ -88,7 +90,10 @@ class Order(models.Model):
             models.CheckConstraint(condition=~Q(correlation_id=""), name="order_has_correlation_id"),
             models.CheckConstraint(condition=Q(version=None) | Q(version__gte=1), name="order_version_positive"),
         ]
-        indexes = [models.Index(fields=["-created_at"], name="order_newest")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="order_newest"),
+            models.Index(Ending("order_number"), name="order_number_ending"),
+        ]
 
     def __str__(self) -> str:
         return self.order_number or self.commercetools_id
@@ -157,7 +162,11 @@ class Parcel(models.Model):
             ("correct_in_commercetools", "Can correct numbers of parcels in commercetools, too"),
         ]
         constraints = [models.UniqueConstraint(fields=["order", "commercetools_id"], name="parcel_once_per_order")]
-        indexes = [models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written")]
+        indexes = [
+            models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written"),
+            models.Index(fields=["commercetools_id"], name="parcel_by_its_id"),
+            models.Index(Ending("tracking_number"), name="parcel_number_ending"),
+        ]
 
     def __str__(self) -> str:
         return self.tracking_number or self.key or self.commercetools_id

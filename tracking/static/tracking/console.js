@@ -51,6 +51,20 @@
     document.body.prepend(link);
   }
 
+  // The search box takes whole e-mails, so it is a text area: Enter searches, and a pasted text is shown on more lines.
+  function prepareFind() {
+    const box = document.getElementById("tb-find");
+    if (!box) return;
+    box.addEventListener("keydown", function (event) {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (box.value.trim()) box.form.requestSubmit();
+    });
+    box.addEventListener("input", function () {
+      box.classList.toggle("tb-tall", box.value.includes("\n"));
+    });
+  }
+
   function mendAll() {
     document.querySelectorAll(MOUSE_ONLY).forEach(mend);
   }
@@ -58,6 +72,7 @@
   document.addEventListener("DOMContentLoaded", function () {
     addSkipLink();
     nameSearch();
+    prepareFind();
     mendAll();
     new MutationObserver(mendAll).observe(document.body, { childList: true, subtree: true });
   });

@@ -1,0 +1,157 @@
+"""One search: which orders a text leads to, why, and for whom; whatever it holds, in a handful of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests import factories as make
+from tracking.models import Order, Parcel, StoreLimit, Tracking
+from tracking.services.find import MOST_HITS, Because, Strength, find
+from tracking.services.pieces import begins, ends
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+NUMBER = "1Z999AA10123456784"
+
+
+@pytest.fixture
+def boss() -> User:
+    return User.objects.create_superuser("boss")
+
+
+@pytest.fixture
+def order() -> Order:
+    """CT-77001 of erika@example.com with one UPS parcel, and an older order of hers; beside them a stranger's."""
+    make.make_parcel(make.make_order(), make.make_tracking())
+    make.make_order(order_number="CT-66001", customer_email="erika@example.com")
+    order = make.make_order(
+        order_number="CT-77001", customer_email="erika@example.com", correlation_id="K7MQ-2XRT",
+        commercetools_id="7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001",
+    )  # fmt: skip
+    tracking = make.make_tracking(tracking_number=NUMBER, aftership_id="a" * 32)
+    make.make_parcel(order, tracking, commercetools_id="2b1f9c62-6c9e-4b0e-8a55-2d1c5a9e0002")
+    return order
+
+
+def because(user: Any, text: str) -> dict[str, set[Because]]:
+    found = find(user, text)
+    numbers = dict(Order.objects.values_list("pk", "order_number"))
+    return {numbers[hit.order]: hit.because for hit in found.hits}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("CT-77001", Because.ORDER_NUMBER),
+        (" ct-77001 ", Because.ORDER_NUMBER),
+        (NUMBER, Because.TRACKING_NUMBER),
+        ("1z 999 aa1 01 2345 6784", Because.TRACKING_NUMBER),
+        ("k7mq 2xrt", Because.CODE),
+        ("7C1F9C62-6C9E-4B0E-8A55-2D1C5A9E0001", Because.ORDER_ID),
+        ("2b1f9c62-6c9e-4b0e-8a55-2d1c5a9e0002", Because.PARCEL_ID),
+        ("a" * 32, Because.TRACKING_ID),
+        ("CT-7700", Because.PIECE_OF_ORDER_NUMBER),
+        ("7001", Because.PIECE_OF_ORDER_NUMBER),
+        ("1Z999AA1", Because.PIECE_OF_TRACKING_NUMBER),
+        ("6784", Because.PIECE_OF_TRACKING_NUMBER),
+        ("Where is my parcel?\nIt ends with 456784, they say", Because.PIECE_OF_TRACKING_NUMBER),
+    ],
+)
+def test_one_order_is_meant_by(text: str, reason: Because, order: Order, boss: User) -> None:
+    assert because(boss, text) == {"CT-77001": {reason}}
+    best = find(boss, text).best
+    assert best is not None
+    assert best.order == order.pk
+
+
+def test_number_in_an_email_stands_before_the_address_of_its_sender(order: Order, boss: User) -> None:
+    found = find(boss, "From: Erika <erika@example.com>\n\nWhere is CT-77001?")
+    assert [hit.strength for hit in found.hits] == [Strength.EXACT, Strength.EMAIL]
+    assert found.best is not None
+    assert (found.best.order, found.best.because) == (order.pk, {Because.ORDER_NUMBER, Because.EMAIL})
+
+
+def test_address_alone_leads_to_all_orders_of_it_the_newest_first(order: Order, boss: User) -> None:
+    found = find(boss, "Erika@Example.com")
+    assert found.hits[0].order == order.pk
+    assert (len(found.hits), found.best) == (2, None)
+
+
+def test_two_numbers_of_one_order_mean_it_and_name_the_parcel(order: Order, boss: User) -> None:
+    best = find(boss, f"CT-77001\n{NUMBER}").best
+    assert best is not None
+    assert best.parcels == {order.parcels.get().pk}
+
+
+def test_two_exact_orders_are_a_choice(order: Order, boss: User) -> None:
+    found = find(boss, "CT-77001 or\nCT-66001?")
+    assert (len(found.hits), found.best) == (2, None)
+
+
+def test_number_of_a_parcel_as_commercetools_has_it_is_found(boss: User) -> None:
+    parcel = make.make_parcel(tracking_number=" jd 01-4 ")
+    best = find(boss, " jd 01-4 ").best or find(boss, "jd 01-4").best
+    assert best is None or best.order == parcel.order_id
+
+
+def test_code_that_a_sender_was_answered_with_leads_to_the_order(order: Order, boss: User) -> None:
+    make.make_receipt(request_id="QQQQ-2222", correlation_id=order.correlation_id)
+    assert because(boss, "qqqq2222") == {"CT-77001": {Because.CODE}}
+
+
+def test_code_without_order_opens_its_story(boss: User) -> None:
+    make.make_job(correlation_id="ZZZZ-2222")
+    assert find(boss, "zzzz 2222").story == "ZZZZ-2222"
+    assert find(boss, "ZZZZ-3333").story == ""
+
+
+@pytest.mark.parametrize("text", ["", " ", "%", "_", "\x00", "CT", "@", "'; --", "zzzz", "0" * 5000, "(((", "CT_77001"])
+def test_nothing_is_found_by(text: str, order: Order, boss: User) -> None:
+    assert find(boss, text).hits == ()
+
+
+def test_orders_of_other_stores_are_not_found_by_anything(order: Order) -> None:
+    store, other = make.make_store(order.project), make.make_store(order.project)
+    Order.objects.filter(pk=order.pk).update(store=other)
+    user = User.objects.create_user("limited", is_staff=True)
+    StoreLimit.objects.create(user=user, store=store)
+    make.make_job(correlation_id="ZZZZ-2222")
+    for text in ("CT-77001", "7001", NUMBER, "6784", "erika@example.com", "K7MQ-2XRT", "a" * 32, "zzzz2222"):
+        found = find(User.objects.get(pk=user.pk), text)
+        assert (found.hits, found.story) == ((), ""), text
+    Order.objects.filter(pk=order.pk).update(store=store)
+    assert because(User.objects.get(pk=user.pk), "7001") == {"CT-77001": {Because.PIECE_OF_ORDER_NUMBER}}
+
+
+def test_many_hits_are_cut_and_none_of_them_is_meant(boss: User) -> None:
+    for number in range(MOST_HITS + 1):
+        make.make_order(order_number=f"WEB-{number:04d}")
+    found = find(boss, "WEB-")
+    assert (len(found.hits), found.is_cut, found.best) == (MOST_HITS, True, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["NR-1", "\n".join(f"NR-{n:06d} 9934 9434 {n:04d} x{n}@example.com" for n in range(60))]
+)
+def test_a_line_and_a_long_email_take_the_same_four_queries(text: str, order: Order, boss: User) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert find(boss, text).hits == ()
+    assert len(queries) == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "column"), [(Order, "order_number"), (Parcel, "tracking_number"), (Tracking, "tracking_number")]
+)
+def test_pieces_are_answered_by_an_index(model: type, column: str) -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    for condition in [*begins(column, ["CT-77"]), *ends(column, ["77001"])]:
+        plan = model._default_manager.filter(condition).values("pk").explain()
+        assert "index" in plan.lower(), plan
+        assert "SCAN " not in plan, plan
+        assert "Seq Scan" not in plan, plan
