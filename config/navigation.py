@@ -57,6 +57,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Problems"), "tracking", "problem", "report") | OPEN_PROBLEMS,
             page(_("Unrouted parcels"), "unrouted", "wrong_location", "tracking.view_problem"),
             page(_("Stories"), "story", "timeline", "tracking.view_order"),
+            entry(_("Tickets"), "tracking", "contact", "support_agent"),
             entry(_("What staff did"), "tracking", "staffaction", "supervisor_account"),
         ],
     },

@@ -2,6 +2,7 @@
 
 from tracking.admin import (
     connections,
+    contacts,
     dashboard,
     inbox,
     orders,
@@ -17,6 +18,7 @@ from tracking.admin import (
 
 __all__ = [
     "connections",
+    "contacts",
     "dashboard",
     "inbox",
     "orders",

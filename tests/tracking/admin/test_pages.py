@@ -31,6 +31,7 @@ from tests import factories as make
 from tracking.models import (
     Attempt,
     Checkpoint,
+    Contact,
     Heartbeat,
     Job,
     Order,
@@ -101,6 +102,7 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Heartbeat: lambda: Heartbeat.objects.create(name=f"pump-{next(serial)}", at=timezone.now()),
     Run: make.make_run,
     Write: make.make_write,
+    Contact: make.make_contact,
     Remap: make.make_remap,
     StaffAction: make.make_staff_action,
     Problem: lambda: Problem.objects.get(order=order_with_story()),

@@ -24,6 +24,7 @@ from tracking.enums import JobKind, ReceiptState
 from tracking.models import (
     Attempt,
     Checkpoint,
+    Contact,
     Heartbeat,
     Job,
     Order,
@@ -40,8 +41,8 @@ from tracking.models import (
 
 pytestmark = pytest.mark.django_db
 HISTORY = [
-    Attempt, Channel, Checkpoint, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Revision, Run,
-    Remap, StaffAction, Tracking, Write,
+    Attempt, Channel, Checkpoint, Contact, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Revision,
+    Run, Remap, StaffAction, Tracking, Write,
 ]  # fmt: skip
 
 
