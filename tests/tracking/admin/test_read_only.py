@@ -41,8 +41,8 @@ from tracking.models import (
 
 pytestmark = pytest.mark.django_db
 HISTORY = [
-    Attempt, Channel, Checkpoint, Contact, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal, Revision,
-    Run, Remap, StaffAction, Tracking, Write,
+    Attempt, Channel, Checkpoint, Contact, CustomType, Heartbeat, Job, Order, Parcel, Problem, Receipt, Refusal,
+    Revision, Run, Remap, StaffAction, Tracking, Write,
 ]  # fmt: skip
 
 
