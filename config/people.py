@@ -1,8 +1,15 @@
-"""Django's middleware for people. Webhooks pass it by: they bring no session, no language and no log-in."""
+"""Django's middleware for people. Webhooks pass it by: they bring no session, no language and no log-in.
+
+`viewer` tells code far from the request (a column, a block of a page) who looks at the page that is being made.
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from typing import Any
+
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
@@ -12,6 +19,13 @@ from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 WEBHOOKS = "/webhooks/"
+_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+
+
+def viewer() -> Any:
+    """Who the page is made for that this thread is making; nobody where it makes none."""
+    request = _request.get()
+    return AnonymousUser() if request is None else request.user
 
 
 class PeopleOnly(MiddlewareMixin):
@@ -34,7 +48,13 @@ class Language(PeopleOnly, LocaleMiddleware):
 
 
 class Login(PeopleOnly, AuthenticationMiddleware):
-    pass
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        _request.set(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        _request.set(None)
+        return response
 
 
 class Messages(PeopleOnly, MessageMiddleware):

@@ -36,6 +36,7 @@ from tracking.services.carrier_texts import DAYS, CarrierText, find_texts
 from tracking.services.map_carrier import Preview, Wish, ask_again, leave_to_detection, map_carrier, preview
 from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.remap import RemapConflict
+from tracking.services.scope import visible
 
 MAY_LOOK, MAY_MAP, MAY_CHANGE = (
     "stores.view_carriermapping",
@@ -83,13 +84,15 @@ def carriers_page(request: HttpRequest) -> HttpResponse:
     """The texts that want a look, most parcels first."""
     if not request.user.has_perm(MAY_LOOK):
         raise PermissionDenied
-    projects, stores = list(Project.objects.only("key")), list(Store.objects.select_related("project").only(*STORE))
+    projects = list(visible(request.user, Project.objects.only("key")))
+    stores = list(visible(request.user, Store.objects.select_related("project").only(*STORE)))
     asked = Asked.of(request, projects, stores)
     found = find_texts(
         project=asked.project.pk if asked.project else None,
         store=asked.store.pk if asked.store else None,
         key=normalise_carrier(asked.words),
         ignored=asked.ignored,
+        viewer=request.user,
     )
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     return shown(
@@ -241,18 +244,20 @@ class Subject:
     def of(cls, request: HttpRequest) -> Subject | None:
         """As the address says, and the form where one was sent; None where it names no text of a project."""
         given = request.POST if request.method == "POST" else request.GET
-        project = Project.objects.filter(key=clean(request.GET.get("project", ""))).only("key").first()
+        projects = visible(request.user, Project.objects.only("key"))
+        project = projects.filter(key=clean(request.GET.get("project", ""))).first()
         carrier = clean(request.GET.get("carrier", ""))[:500]
         if project is None or not normalise_carrier(carrier):
             return None
         store_key = clean(request.GET.get("store", ""))
-        store = Store.objects.filter(project=project, key=store_key).first() if store_key else None
+        stores = visible(request.user, Store.objects.filter(project=project, key=store_key))
+        store = stores.first() if store_key else None
         scopes = ["channel", "project", "everywhere", *(["store"] if store else [])]
         asked = given.get("scope", "")
         subject = cls(
             project=project,
             store=store,
-            text=text_at(project, store, carrier),
+            text=text_at(project, store, carrier, request.user),
             courier=clean(given.get("courier", "")).strip(),
             scope=asked if asked in scopes else ("store" if store else "project"),
             channel=clean(given.get("channel", "")),
@@ -281,11 +286,11 @@ class Subject:
         return map_address(self.project.key, store, self.text.carrier, courier=courier, **chosen)
 
 
-def text_at(project: Project, store: Store | None, carrier: str) -> CarrierText:
+def text_at(project: Project, store: Store | None, carrier: str, viewer: Any) -> CarrierText:
     """What the list knows of this text; a bare one where it knows nothing."""
     key = normalise_carrier(carrier)
     scope = project.pk, store.pk if store else None, key
-    for text in find_texts(project=project.pk, store=scope[1], key=key, ignored=None):
+    for text in find_texts(project=project.pk, store=scope[1], key=key, ignored=None, viewer=viewer):
         if text.scope == scope:
             return text
     bare = CarrierText(*scope)
@@ -357,7 +362,7 @@ def map_page(request: HttpRequest, subject: Subject, *, is_reason_missing: bool 
     """The page of one text: proposals, the mapping that is wished for, and what it would do."""
     samples = samples_of([subject.text])[subject.text.scope]
     proposals = propose(subject.text, samples, Hints.for_texts([subject.text], samples))
-    effect = preview(subject.wish()) if subject.courier and not subject.fault else None
+    effect = preview(subject.wish(), viewer=request.user) if subject.courier and not subject.fault else None
     may_map = request.user.has_perm(MAY_MAP)
     if effect and effect.known and not request.user.has_perm(MAY_CHANGE):
         may_map = False

@@ -22,7 +22,8 @@ from stores.models import Courier, Origin, Revision, StatusRule
 from stores.revisions import Draft, DraftError
 from tracking import tasks
 from tracking.admin.base import Table
-from tracking.admin.display import NOTHING, age, code, link, status_badge, two_lines
+from tracking.admin.display import NOTHING, age, code, status_badge, two_lines
+from tracking.admin.viewer import link_if_seen
 from tracking.enums import ParcelStatus
 from tracking.services.apply_status_rules import preview
 from tracking.services.courier_codes import CodeLine, courier_codes
@@ -142,7 +143,7 @@ def codes_table(found: list[CodeLine]) -> Table:
                 two_lines(line.seen.tag or NOTHING, line.seen.subtag),
                 status_badge(line.status),
                 two_lines(f"{line.seen.count:,}", age(line.seen.last_seen_at)),
-                link(line.seen.sample),
+                link_if_seen(line.seen.sample),
                 rule_link(line),
             ]
             for line in found

@@ -19,8 +19,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from config.people import viewer
 from stores.models import AfterShipAccount, Project, Route
 from tracking.admin.display import BAD, DOUBTFUL, MOVING, STATUS_TONES, WAITING, age, length, list_of, page_of
+from tracking.admin.viewer import seen
 from tracking.enums import ParcelStatus, ProblemKind, ReceiptState
 from tracking.models import Heartbeat, Job, Order, Parcel, Problem, Receipt, Tracking
 from tracking.services import backlog
@@ -47,36 +49,36 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     """Called by unfold for the first page: adds the figures that this user may see."""
     user = request.user
 
-    def seen(permission: str, tiles: Callable[[], list[Tile]]) -> list[Tile]:
+    def shown(permission: str, tiles: Callable[[], list[Tile]]) -> list[Tile]:
         return tiles() if user.has_perm(permission) else []
 
     trouble = [
-        *seen("stores.view_project", paused_connections),
-        *seen("stores.view_project", skewed_upstreams),
-        *seen("tracking.view_heartbeat", silent_workers),
-        *seen("tracking.view_heartbeat", skewed_clock),
-        *seen("tracking.view_problem", unrouted),
-        *seen("tracking.view_problem", open_problems),
-        *seen("tracking.view_job", dead_letters),
-        *seen("tracking.view_receipt", quarantined),
+        *shown("stores.view_project", paused_connections),
+        *shown("stores.view_project", skewed_upstreams),
+        *shown("tracking.view_heartbeat", silent_workers),
+        *shown("tracking.view_heartbeat", skewed_clock),
+        *shown("tracking.view_problem", unrouted),
+        *shown("tracking.view_problem", open_problems),
+        *shown("tracking.view_job", dead_letters),
+        *shown("tracking.view_receipt", quarantined),
     ]
     return context | {
         "title": _("Overview"),
         "steps": first_steps() if user.has_perm("stores.add_project") else [],
         "trouble": trouble,
-        "trackings": seen("tracking.view_tracking", trackings_by_status),
+        "trackings": shown("tracking.view_tracking", trackings_by_status),
         "flow": [
-            *seen("tracking.view_order", new_orders),
-            *seen("tracking.view_parcel", waiting_parcels),
-            *seen("tracking.view_receipt", waiting_receipts),
-            *seen("tracking.view_job", waiting_jobs),
+            *shown("tracking.view_order", new_orders),
+            *shown("tracking.view_parcel", waiting_parcels),
+            *shown("tracking.view_receipt", waiting_receipts),
+            *shown("tracking.view_job", waiting_jobs),
         ],
     }
 
 
 def unrouted() -> list[Tile]:
     """Parcels that no rule takes; loud once they have waited for a quarter of an hour."""
-    found = backlog.unrouted()
+    found = backlog.unrouted(viewer())
     words = ngettext("parcel without a route", "parcels without a route", found.number)
     tone = BAD if found.is_late else DOUBTFUL
     return [Tile(found.number, words, reverse("unrouted"), tone, oldest(found.oldest_at))] if found.number else []
@@ -84,7 +86,7 @@ def unrouted() -> list[Tile]:
 
 def open_problems() -> list[Tile]:
     """One tile per kind, the most frequent first; unrouted parcels have a tile of their own."""
-    others = Problem.objects.filter(closed_at=None).exclude(kind=ProblemKind.UNROUTED)
+    others = seen(Problem.objects.filter(closed_at=None)).exclude(kind=ProblemKind.UNROUTED)
     found = others.values("kind").annotate(n=Count("pk"), oldest=Min("opened_at"))
     return [
         Tile(
@@ -99,7 +101,7 @@ def open_problems() -> list[Tile]:
 
 
 def dead_letters() -> list[Tile]:
-    found = Job.objects.filter(dead_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("dead_at"))
+    found = seen(Job.objects.filter(dead_at__isnull=False)).aggregate(n=Count("pk"), oldest=Min("dead_at"))
     words = ngettext("dead letter", "dead letters", found["n"])
     tile = Tile(found["n"], words, reverse("dead-letters"), BAD, oldest(found["oldest"]))
     return [tile] if found["n"] else []
@@ -107,7 +109,7 @@ def dead_letters() -> list[Tile]:
 
 def quarantined() -> list[Tile]:
     since = timezone.now() - QUARANTINE_WINDOW
-    found = Receipt.objects.filter(received_at__gte=since, state=ReceiptState.QUARANTINED)
+    found = seen(Receipt.objects.filter(received_at__gte=since, state=ReceiptState.QUARANTINED))
     row = found.aggregate(n=Count("pk"), oldest=Min("received_at"))
     words = ngettext("quarantined receipt, last 7 days", "quarantined receipts, last 7 days", row["n"])
     tile = Tile(row["n"], words, list_of(Receipt, state__exact="quarantined"), BAD, oldest(row["oldest"]))
@@ -118,7 +120,7 @@ def paused_connections() -> list[Tile]:
     """Each connection that is switched off, or paused because it refuses us or is down."""
     tiles = []
     for model, upstream in ((Project, "commercetools"), (AfterShipAccount, "AfterShip")):
-        for one in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key", "is_active"):
+        for one in seen(model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0))).only("key", "is_active"):
             words, tone = (_("Paused"), BAD) if one.is_active else (_("Off"), WAITING)
             tiles.append(Tile(words, f"{upstream} {one.key}", page_of(one), tone))
     return tiles
@@ -129,7 +131,7 @@ def skewed_upstreams() -> list[Tile]:
     tiles = []
     for model, upstream in ((Project, "commercetools"), (AfterShipAccount, "AfterShip")):
         far = Q(clock_skew_seconds__gt=CLOCK_LIMIT_SECONDS) | Q(clock_skew_seconds__lt=-CLOCK_LIMIT_SECONDS)
-        for one in model.objects.filter(far, is_active=True).only("key", "clock_skew_seconds"):
+        for one in seen(model.objects.filter(far, is_active=True)).only("key", "clock_skew_seconds"):
             skew = one.clock_skew_seconds
             words = (
                 _("the clock of %(upstream)s is ahead of ours")
@@ -164,7 +166,7 @@ def skewed_clock() -> list[Tile]:
 
 def trackings_by_status() -> list[Tile]:
     """Live trackings, in the order in which a parcel travels."""
-    found = Tracking.objects.filter(retired_at=None).values_list("status").annotate(n=Count("pk"))
+    found = seen(Tracking.objects.filter(retired_at=None)).values_list("status").annotate(n=Count("pk"))
     numbers = dict(found.order_by())
     return [
         Tile(numbers[status], status.label, list_of(Tracking, status__exact=status, life="live"), STATUS_TONES[status])
@@ -175,7 +177,7 @@ def trackings_by_status() -> list[Tile]:
 
 def new_orders() -> list[Tile]:
     day, week = timezone.now() - timedelta(days=1), timezone.now() - timedelta(days=7)
-    found = Order.objects.filter(created_at__gte=week).aggregate(
+    found = seen(Order.objects.filter(created_at__gte=week)).aggregate(
         week=Count("pk"), day=Count("pk", filter=Q(created_at__gte=day))
     )
     words = ngettext("new order in 24 hours", "new orders in 24 hours", found["day"])
@@ -183,7 +185,7 @@ def new_orders() -> list[Tile]:
 
 
 def waiting_parcels() -> list[Tile]:
-    waiting = Parcel.objects.filter(tracking=None, removed_at=None, tracking_number="")
+    waiting = seen(Parcel.objects.filter(tracking=None, removed_at=None, tracking_number=""))
     number = waiting[:MOST_COUNTED].count()
     words = ngettext("parcel waits for a number", "parcels wait for a number", number)
     return [Tile(capped(number), words, list_of(Parcel, number="none"))]
@@ -197,7 +199,7 @@ def waiting_receipts() -> list[Tile]:
 
 
 def waiting_jobs() -> list[Tile]:
-    row = Job.objects.filter(want__gt=F("done"), dead_at=None).aggregate(
+    row = seen(Job.objects.filter(want__gt=F("done"), dead_at=None)).aggregate(
         n=Count("pk"), oldest=Min("due_since"), failed=Count("pk", filter=Q(attempts__gt=0) & ~Q(last_error_code=""))
     )
     words = ngettext("job waits or runs", "jobs wait or run", row["n"] - row["failed"])
@@ -245,5 +247,5 @@ def capped(number: int) -> str:
 
 def open_problems_badge(request: HttpRequest) -> str:
     """For the sidebar: how many problems are open, up to a hundred."""
-    number = Problem.objects.filter(closed_at=None)[:100].count()
+    number = seen(Problem.objects.filter(closed_at=None))[:100].count()
     return "99+" if number == 100 else str(number)

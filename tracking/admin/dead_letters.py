@@ -38,7 +38,7 @@ def dead_letters_page(request: HttpRequest) -> HttpResponse:
     """All groups, the largest first."""
     if not request.user.has_perm("tracking.view_job"):
         raise PermissionDenied
-    found = groups()
+    found = groups(Selection(viewer=request.user))
     return shown(
         request,
         "admin/tracking/dead_letters.html",
@@ -86,11 +86,11 @@ def selected(request: HttpRequest) -> Selection | None:
     """What the address asks for: ``job``, or ``kind``, ``code`` and ``upstream``, or ``all``; None for none of them."""
     asked = request.GET
     if (pk := asked.get("job", "")).isdecimal() and len(pk) < 19:
-        return Selection(job=int(pk))
+        return Selection(job=int(pk), viewer=request.user)
     if asked.get("kind") in JobKind.values:
         code, upstream = clean(asked.get("code", "")), clean(asked.get("upstream", ""))
-        return Selection(kind=asked["kind"], code=code, upstreams=(upstream,))
-    return Selection() if asked.get("all") == "1" else None
+        return Selection(kind=asked["kind"], code=code, upstreams=(upstream,), viewer=request.user)
+    return Selection(viewer=request.user) if asked.get("all") == "1" else None
 
 
 def clean(text: str) -> str:

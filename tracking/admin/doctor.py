@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 from tracking import tasks
 from tracking.admin.base import Table
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, NOTHING, age, badge
+from tracking.admin.viewer import needs_all_stores
 from tracking.enums import Area, Health
 from tracking.models import Run
 from tracking.services.doctor.examine import HOUSE, found_in, last_run, want, wanted_since
@@ -37,6 +38,7 @@ def doctor_page(request: HttpRequest) -> HttpResponse:
     """GET shows, POST asks for an examination. Two queries for the rows, whatever was found."""
     if not request.user.has_perm(MAY_VIEW) or (request.method == "POST" and not request.user.has_perm(MAY_CHECK)):
         raise PermissionDenied
+    needs_all_stores(request.user)
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if request.method == "POST":

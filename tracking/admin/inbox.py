@@ -24,6 +24,7 @@ from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
 from tracking.admin.search import story_codes, trimmed
+from tracking.admin.viewer import seen
 from tracking.enums import ReceiptState, Source, StaffActionKind
 from tracking.models import Order, Receipt, Refusal, Tracking
 from tracking.services.receive import replay
@@ -150,8 +151,8 @@ def readable(body: bytes) -> tuple[str, str]:
 
 def concerns_block(receipt: Receipt) -> Table:
     """The order or tracking that this code belongs to."""
-    orders = Order.objects.filter(correlation_id=receipt.correlation_id).select_related("project", "store")
-    trackings = Tracking.objects.filter(correlation_id=receipt.correlation_id)
+    orders = seen(Order.objects.filter(correlation_id=receipt.correlation_id)).select_related("project", "store")
+    trackings = seen(Tracking.objects.filter(correlation_id=receipt.correlation_id))
     return Table(
         _("About"),
         [_("Row"), _("Status")],

@@ -33,6 +33,7 @@ from tracking.admin.display import DOUBTFUL, GOOD, MOVING, NOTHING, badge, list_
 from tracking.admin.rule_preview import MAY_MOVE, MOST_REASON, USUAL_LIMIT, Trial, log, tell
 from tracking.services.import_mappings import ChangedMeanwhile, import_mappings, preview
 from tracking.services.remap import RemapConflict
+from tracking.services.scope import visible
 
 MAY_IMPORT = ["stores.add_carriermapping", "stores.change_carriermapping"]
 MOST_SHOWN = 200
@@ -50,7 +51,8 @@ class CsvButtons:
     @action(description=gettext_lazy("Export CSV"), url_path="export-csv", permissions=["view"])
     def export_csv(self, request: HttpRequest) -> HttpResponse:
         """All mappings, whatever the list shows: so that what is exported can be imported elsewhere."""
-        rows = CarrierMapping.objects.select_related("courier", "project", "store", "channel")
+        rows = visible(request.user, CarrierMapping.objects.all())
+        rows = rows.select_related("courier", "project", "store", "channel")
         name = f"carrier-mappings-{timezone.localdate():%Y-%m-%d}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         body = mappings_csv.write(rows).encode("utf-8-sig")  # without the mark Excel takes UTF-8 for something else
@@ -123,7 +125,7 @@ def imported(request: HttpRequest, entries: Sequence[Entry], reason: str) -> Htt
 def previewed(request: HttpRequest, text: str, entries: Sequence[Entry], **context: Any) -> HttpResponse:
     """What the CSV would do, with the form that does it."""
     found = preview(entries)
-    tried = Trial([line.draft for line in found.changes], USUAL_LIMIT)
+    tried = Trial([line.draft for line in found.changes], USUAL_LIMIT, request.user)
     return shown(
         request,
         found=found,

@@ -50,6 +50,7 @@ from tracking.admin.order_registry import (
 from tracking.admin.order_status import status_of
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import orders_by, parcels_by
+from tracking.admin.viewer import seen
 from tracking.enums import JobKind, ParcelStatus, StaffActionKind
 from tracking.models import Attempt, Order, Parcel, Problem
 from tracking.services import jobs
@@ -99,7 +100,7 @@ class OrderAdmin(HistoryAdmin):
         """A search that finds one order opens it."""
         text = request.GET.get("q", "").strip()
         if text and request.method == "GET" and list(request.GET) == ["q"] and self.has_view_permission(request):
-            found = list(orders_by(text)[:2])
+            found = list(seen(orders_by(text))[:2])
             if len(found) == 1:
                 return HttpResponseRedirect(page_of(found[0]))
         return super().changelist_view(request, extra_context)
@@ -305,7 +306,7 @@ class ParcelAdmin(HistoryAdmin):
         rows = Parcel.objects.select_related(
             "order__project", "order__store", "tracking__account", "route__project", "route__store", "route__account"
         )
-        parcel = rows.filter(pk=pk).first()
+        parcel = seen(rows).filter(pk=pk).first()
         if parcel is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
         context = {

@@ -24,6 +24,7 @@ from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_
 from tracking.admin.filters import ProblemStateFilter
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import story_codes
+from tracking.admin.viewer import seen
 from tracking.models import Attempt, Parcel, Problem
 from tracking.services.remap import parcels_alike
 
@@ -129,8 +130,9 @@ def proposal_facts(problem: Problem) -> list[tuple[Any, Any]]:
     """The courier, and ways to take it: for the parcels at hand, or for all that say the same in their stores."""
     courier, carrier = problem.proposal["courier"], problem.proposal.get("carrier", "")
     rows: list[tuple[Any, Any]] = [(_("Courier"), code(courier))]
-    shown = Parcel.objects.filter(tracking=problem.tracking_id, removed_at=None, order__deleted_at=None).order_by("pk")
-    parcels = shown.values_list("pk", "order__project__key", "order__store__key") if problem.tracking_id else []
+    shown = Parcel.objects.filter(tracking=problem.tracking_id, removed_at=None, order__deleted_at=None)
+    found = seen(shown).order_by("pk").values_list("pk", "order__project__key", "order__store__key")
+    parcels = found if problem.tracking_id else []
     if parcels:
         ids = ",".join(str(pk) for pk, _project, _store in parcels)
         address = f"{reverse('remap')}?{urlencode({'parcel': ids, 'courier': courier})}"

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import DropdownFilter
 
+from config.people import viewer
 from stores import admin as stores_admin
 from stores.models import AfterShipAccount, Channel, Courier, Project, Store
 from stores.registry import rules_naming
@@ -27,6 +28,7 @@ from tracking.admin.display import BAD, GOOD, WAITING, age, badge, lines, link, 
 from tracking.enums import RunKind
 from tracking.models import Run
 from tracking.services.registry import KINDS, Connection, gone, in_words, want_imports
+from tracking.services.scope import sees, visible
 
 CONNECTIONS: dict[str, type[Project] | type[AfterShipAccount]] = {
     "project": Project,
@@ -45,7 +47,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
     model = CONNECTIONS.get(request.POST.get("connection", ""))
     if model is None or not request.user.has_perm(f"stores.change_{model._meta.model_name}"):
         raise PermissionDenied
-    rows: QuerySet[Any] = model.objects.filter(is_active=True)
+    rows: QuerySet[Any] = visible(request.user, model.objects.filter(is_active=True))
     pk = request.POST.get("pk", "")
     asked: list[Connection] = list(rows.filter(pk=int(pk)) if pk.isdecimal() and len(pk) < 19 else [] if pk else rows)
     with transaction.atomic():
@@ -70,7 +72,7 @@ class ImportButton:
     def import_context(self, request: HttpRequest, connection: Connection | None = None) -> dict[str, Any]:
         """For the template ``partials/import_registry.html``."""
         source = "commercetools:" if self.import_connection == "project" else "aftership:"
-        runs = Run.objects.filter(kind=RunKind.REGISTRY, subject__startswith=source)
+        runs = visible(request.user, Run.objects.filter(kind=RunKind.REGISTRY, subject__startswith=source))
         if connection:
             runs = runs.filter(subject=f"{source}{connection.key}")
         last = runs.order_by("-pk").first()
@@ -122,7 +124,7 @@ class RegisteredAdmin(ImportButton):
     @admin.display(description=gettext_lazy("rules that name it"))
     def named_by(self, row: Any) -> SafeString | str:
         """Each with a link; a warning where the row is gone."""
-        rules = rules_naming(row) if row.pk else []
+        rules = [rule for rule in rules_naming(row) if sees(viewer(), rule)] if row.pk else []
         named = lines([titled(rule) for rule in rules])
         if row.gone_at and rules:
             return format_html("{} {}", badge(_("These rules name what is gone"), BAD), named)

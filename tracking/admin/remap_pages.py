@@ -39,6 +39,7 @@ from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
 from tracking.services.remap import PlannedMove, RemapConflict, RemapRefused, plan_remap, start_remap
 from tracking.services.remap_plan import Place
+from tracking.services.scope import visible
 from tracking.services.story import ending
 
 MAY_REMAP = "tracking.remap_parcel"
@@ -63,6 +64,9 @@ def remap_page(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     ids = numbers_in(request.POST.get("parcels", "") if request.method == "POST" else request.GET.get("parcel", ""))
+    ids = sorted(
+        visible(request.user, Parcel.objects.filter(pk__in=ids[: MOST_PARCELS + 1])).values_list("pk", flat=True)
+    )
     if not ids:
         return HttpResponseRedirect(list_of(Remap))
     if request.method != "POST" or "choose" in request.POST:
@@ -92,9 +96,9 @@ def choose_page(
         words = _("At most %(n)s parcels can be moved at once.") % {"n": f"{MOST_PARCELS:,}"}
         messages.error(request, words)
         return HttpResponseRedirect(list_of(Parcel))
-    parcels = Parcel.objects.filter(pk__in=ids)
+    parcels = visible(request.user, Parcel.objects.filter(pk__in=ids))
     projects = parcels.order_by().values("order__project").distinct()
-    routes = Route.objects.filter(project__in=projects).select_related("project", "store")
+    routes = visible(request.user, Route.objects.filter(project__in=projects)).select_related("project", "store")
     first = parcels.select_related("order", "tracking").order_by("pk").first()
     return shown(
         request,
@@ -105,7 +109,7 @@ def choose_page(
         first=first,
         what=link(first) if first else NOTHING,
         routes=routes,
-        accounts=AfterShipAccount.objects.only("key"),
+        accounts=visible(request.user, AfterShipAccount.objects.only("key")),
         couriers=Courier.objects.only("slug", "name").order_by("slug"),
         given=given or {},
         fault=fault,

@@ -25,6 +25,7 @@ from stores.rule_words import changed_fields
 from tracking.admin.base import HistoryAdmin, Page, Table
 from tracking.admin.display import BAD, GOOD, MOVING, NOTHING, badge, lines, link, list_of, when
 from tracking.admin.rule_preview import Proposal, may_propose, rule_name, shown
+from tracking.admin.viewer import needs_all_stores
 from tracking.services.dry_run import dry_run
 from tracking.services.rules import summary_of, verb_of
 
@@ -121,6 +122,7 @@ def check_page(request: HttpRequest) -> HttpResponse:
     """``/admin/check-rules/``: doubts about the routes as they stand, and how many recent parcels each one takes."""
     if not request.user.has_perm("stores.view_route"):
         raise PermissionDenied
+    needs_all_stores(request.user)
     rules, routes = load_rule_set(), route_words()
     found = dry_run(rules, rules, limit=CHECKED)
     doubts = [

@@ -36,7 +36,7 @@ from tracking.admin.base import Table
 from tracking.admin.display import BAD, DOUBTFUL, MOVING, NOTHING, WAITING, badge, lines, link, two_lines
 from tracking.services.dry_run import DryRun, Outcome, Sample, dry_run
 from tracking.services.remap import RemapConflict
-from tracking.services.rules import RulesChanged, change_rules, projects_of
+from tracking.services.rules import RulesChanged, change_rules, may_change, projects_of
 
 LIMITS = (1_000, 10_000, 100_000)
 USUAL_LIMIT = 10_000
@@ -79,8 +79,9 @@ class Proposal:
 
 
 def may_propose(request: HttpRequest, drafts: Sequence[Draft]) -> bool:
-    """Whether the person may add, change and delete what the drafts do."""
-    return all(request.user.has_perm(permission_for(draft)) for draft in drafts)
+    """Whether the person may add, change and delete what the drafts do, in the stores that they are about."""
+    allowed = all(request.user.has_perm(permission_for(draft)) for draft in drafts)
+    return allowed and may_change(request.user, (draft.words for draft in drafts))
 
 
 def permission_for(draft: Draft) -> str:
@@ -226,7 +227,7 @@ def shown(
         words = _("%(who)s. Confirming replaces what was saved meanwhile; it is compared below.")
         alert = words % {"who": who_changed(proposal) or _("This rule was changed meanwhile")}
         proposal = refreshed(proposal)
-    tried = Trial(proposal.drafts, limit_of(request))
+    tried = Trial(proposal.drafts, limit_of(request), request.user)
     context = {
         "title": proposal.title,
         "proposal": proposal,
@@ -253,13 +254,14 @@ def shown(
 class Trial:
     """Drafts tried out on the newest parcels of the projects that they are about, and what to say of it."""
 
-    def __init__(self, drafts: Sequence[Draft], limit: int) -> None:
+    def __init__(self, drafts: Sequence[Draft], limit: int, viewer: Any) -> None:
         self.limit = limit
         self.changes = [(draft.kind, draft.id or -at, draft.words) for at, draft in enumerate(drafts, 1)]
         self.before = words_now([(kind, number) for kind, number, _words in self.changes])
         now = load_rule_set()
         projects = projects_of([*self.before.values(), *(words for _kind, _number, words in self.changes)])
-        self.found: DryRun = dry_run(now, now.with_changes(self.changes), limit=limit, projects=projects)
+        then = now.with_changes(self.changes)
+        self.found: DryRun = dry_run(now, then, limit=limit, projects=projects, viewer=viewer)
         self.routes = route_words()
         self.routes_then: AllWords = dict(self.routes)
         for kind, number, words in self.changes:

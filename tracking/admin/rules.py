@@ -28,9 +28,11 @@ from tracking.admin.display import BAD, GOOD, WAITING, badge, lines, list_of, tw
 from tracking.admin.mappings_csv import CsvButtons
 from tracking.admin.rule_forms import CarrierMappingForm, RouteForm
 from tracking.admin.rule_preview import Proposal, shown
+from tracking.admin.viewer import seen
 from tracking.models import Parcel
 from tracking.services.dry_run import dry_run
 from tracking.services.rules import change_rules
+from tracking.services.scope import store_ids_of, visible
 
 POSITION_STEP = 10
 QUIET_LIMIT = 10_000
@@ -40,6 +42,17 @@ class RuleAdmin(ConsoleAdmin):
     """Rules whose forms and deletions lead to the preview: only what is confirmed there is saved."""
 
     actions = ["remove_rules"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self.is_own(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self.is_own(request, obj)
+
+    def is_own(self, request: HttpRequest, rule: Any) -> bool:
+        """Whoever is limited to stores changes rules of these stores only; others they look at."""
+        stores = store_ids_of(request.user)
+        return rule is None or stores is None or getattr(rule, "store_id", None) in stores
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
@@ -129,7 +142,7 @@ def rows_named(initial: dict[str, Any]) -> dict[str, Any]:
     for name, model in models.items():
         key = str(initial.get(name, ""))
         if key and not key.isdecimal():
-            rows = model._default_manager.filter(key=key)
+            rows = seen(model._default_manager.filter(key=key))
             if name in ("store", "channel") and (project := found.get("project", initial.get("project"))):
                 rows = rows.filter(project=project)
             found[name] = rows.values_list("pk", flat=True).first()
@@ -249,7 +262,7 @@ def move_page(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     if not request.user.has_perm("stores.change_route"):
         raise PermissionDenied
-    route = get_object_or_404(Route.objects.select_related("project"), pk=pk)
+    route = get_object_or_404(visible(request.user, Route.objects.select_related("project")), pk=pk)
     back = list_of(Route)
     drafts = moved(route, -1 if request.POST.get("direction") == "up" else 1)
     if not drafts:
@@ -262,7 +275,7 @@ def move_page(request: HttpRequest, pk: int) -> HttpResponse:
     }
     now = load_rule_set([route.project])
     then = now.with_changes((draft.kind, draft.id or 0, draft.words) for draft in drafts)
-    found = dry_run(now, then, limit=QUIET_LIMIT, projects=[route.project])
+    found = dry_run(now, then, limit=QUIET_LIMIT, projects=[route.project], viewer=request.user)
     if found.decided_otherwise or found.chosen_by_hand:
         return shown(request, Proposal(title, tuple(drafts), back))
     try:

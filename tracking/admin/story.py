@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from tracking.admin import display
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, age, lines, link, status_badge, two_lines, when
+from tracking.admin.viewer import seen
 from tracking.admin.why import why_link
 from tracking.enums import ABOUT_TRACKINGS, JobKind
 from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
@@ -30,7 +31,7 @@ def capped(queryset: QuerySet[Any], most: int = MOST_ROWS) -> tuple[list[Any], b
 
 def problems_block(problems: QuerySet[Problem]) -> Table:
     """Open ones first."""
-    rows, _more = capped(problems.order_by("closed_at", "-pk"))
+    rows, _more = capped(seen(problems).order_by("closed_at", "-pk"))
     rows.sort(key=lambda problem: problem.closed_at is not None)
     return Table(
         _("Problems"),
@@ -139,7 +140,7 @@ def jobs_of(orders: Iterable[int], trackings: Iterable[str]) -> QuerySet[Job]:
 
 
 def jobs_block(jobs: QuerySet[Job]) -> Table:
-    rows, _more = capped(jobs)
+    rows, _more = capped(seen(jobs))
     return Table(
         _("Jobs"),
         [_("Job"), _("State"), _("Next"), _("Tries"), _("Last error")],
@@ -159,7 +160,7 @@ def jobs_block(jobs: QuerySet[Job]) -> Table:
 
 def attempts_block(attempts: QuerySet[Attempt], **parameters: Any) -> Table:
     """``parameters`` filter the list that shows the rest."""
-    rows, has_more = capped(attempts.order_by("-started_at"))
+    rows, has_more = capped(seen(attempts).order_by("-started_at"))
     return Table(
         _("Calls"),
         [_("When"), _("Call"), _("Result"), _("Took"), _("Then waited")],
@@ -209,7 +210,7 @@ def change_in_words(change: dict[str, Any]) -> str:
 
 def receipts_block(codes: Collection[str]) -> Table:
     """Receipts of these stories."""
-    rows, has_more = capped(Receipt.objects.filter(correlation_id__in=codes).defer("body").order_by("-pk"))
+    rows, has_more = capped(seen(Receipt.objects.filter(correlation_id__in=codes)).defer("body").order_by("-pk"))
     return Table(
         _("Receipts"),
         [_("Received"), _("What"), _("State"), _("What it changed, or why it did not")],

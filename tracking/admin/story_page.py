@@ -80,7 +80,7 @@ def story_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("tracking.view_order"):
         raise PermissionDenied
     code = normalise(request.GET.get("code", ""))
-    story = story_of(code) if code else None
+    story = story_of(code, viewer=request.user) if code else None
     kind = request.GET.get("kind", "")
     context = {
         **admin.site.each_context(request),

@@ -35,6 +35,7 @@ from tracking.admin.filters import CourierFilter, LifeFilter, TrackingTroubleFil
 from tracking.admin.orders import number_of
 from tracking.admin.search import trackings_by
 from tracking.models import Attempt, Checkpoint, Parcel, Problem, Tracking
+from tracking.services.scope import visible
 
 
 @admin.register(Tracking)
@@ -64,7 +65,8 @@ class TrackingAdmin(HistoryAdmin):
     search_help_text = gettext_lazy("Tracking or order number, e-mail, AfterShip id or code")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tracking]:
-        parcels = Parcel.objects.select_related("order__project", "order__store").order_by("pk")
+        parcels = visible(request.user, Parcel.objects.select_related("order__project", "order__store"))
+        parcels = parcels.order_by("pk")
         return (
             super()
             .get_queryset(request)

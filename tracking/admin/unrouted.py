@@ -33,7 +33,7 @@ def unrouted_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    waiting = backlog.unrouted()
+    waiting = backlog.unrouted(request.user)
     context = {
         **admin.site.each_context(request),
         "title": _("Unrouted parcels"),
@@ -41,7 +41,7 @@ def unrouted_page(request: HttpRequest) -> HttpResponse:
         "oldest": age(waiting.oldest_at),
         "most": MOST_LOOKED_AT if waiting.number > MOST_LOOKED_AT else 0,
         "all_url": f"{reverse('admin:tracking_problem_changelist')}?{urlencode(ALL)}",
-        "table": groups_table(groups(), may_add=request.user.has_perm("stores.add_route")),
+        "table": groups_table(groups(request.user), may_add=request.user.has_perm("stores.add_route")),
     }
     request.current_app = admin.site.name
     return TemplateResponse(request, "admin/tracking/unrouted.html", context)

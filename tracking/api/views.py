@@ -29,7 +29,7 @@ class StoryView(APIView):
     )
     def get(self, request: Request, code: str) -> Response:
         """Everything that happened under a correlation code (or the code a webhook was answered with), in order."""
-        story = story_of(code)
+        story = story_of(code, viewer=request.user)
         if story is None:
             raise NotFound(f"Nothing is known under the code {code[:40]}.")
         return Response(StorySerializer(story).data)

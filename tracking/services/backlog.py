@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Min, Q
@@ -16,6 +17,7 @@ from django.utils import timezone
 from tracking.enums import ProblemKind, ReceiptState
 from tracking.models import Attempt, Job, Problem, Receipt
 from tracking.services.jobs import LIVE, due_jobs
+from tracking.services.scope import visible
 
 WINDOW = timedelta(minutes=5)
 LATE = timedelta(minutes=15)  # a parcel that is unrouted for longer is worth an alarm
@@ -93,9 +95,9 @@ def quarantined() -> Pile:
     return Pile(found["n"], found["oldest"])
 
 
-def unrouted() -> Pile:
-    """Parcels that no rule takes: they wait for one, and are never dropped."""
-    found = Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None)
+def unrouted(viewer: Any = None) -> Pile:
+    """Parcels that no rule takes: they wait for one, and are never dropped. Those that the viewer may see."""
+    found = visible(viewer, Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None))
     row = found.aggregate(n=Count("pk"), oldest=Min("opened_at"))
     return Pile(row["n"], row["oldest"])
 

@@ -22,6 +22,7 @@ from stores.carriers import normalise_carrier
 from stores.models import CarrierMapping
 from tracking.enums import ParcelStatus, ProblemKind
 from tracking.models import IgnoredCarrier, Parcel, Problem
+from tracking.services.scope import Stores, store_ids_of
 
 DAYS = 90
 ABOUT_COURIERS = [ProblemKind.UNMAPPED_CARRIER, ProblemKind.CARRIER_DOUBTFUL, ProblemKind.CARRIER_MISMATCH]
@@ -68,20 +69,26 @@ class CarrierText:
 
 
 def find_texts(
-    *, project: int | None = None, store: int | None = None, key: str = "", ignored: bool | None = False
+    *,
+    project: int | None = None,
+    store: int | None = None,
+    key: str = "",
+    ignored: bool | None = False,
+    viewer: Any = None,
 ) -> list[CarrierText]:
-    """All such texts, most parcels first; of one project, store (ids) or text where given. Four queries.
+    """All such texts that the viewer may see, most parcels first; of one project, store (ids) or text where given.
+    Four queries.
 
     ``ignored``: those left to detection on purpose instead; None: with them.
     """
     texts: dict[Scope, CarrierText] = {}
-    for row in left_to_detection(project, store):
+    for row in left_to_detection(project, store, store_ids_of(viewer)):
         if text := text_of(texts, row):
             text.add(row)
             text.number += row["number"]
             text.waiting += row["waiting"]
             text.outcomes[row["courier"]] += row["number"]
-    for row in in_doubt(project, store):
+    for row in in_doubt(project, store, store_ids_of(viewer)):
         if text := text_of(texts, row):
             text.add(row)
             take_doubt(text, row)
@@ -101,7 +108,7 @@ def text_of(texts: dict[Scope, CarrierText], row: dict[str, Any]) -> CarrierText
     return texts.setdefault(scope, CarrierText(*scope)) if scope[2] else None
 
 
-def left_to_detection(project: int | None, store: int | None) -> Iterable[dict[str, Any]]:
+def left_to_detection(project: int | None, store: int | None, only: Stores | None) -> Iterable[dict[str, Any]]:
     """Parcels of the last 90 days for which we named no courier, by store, text and what AfterShip made of it."""
     since = timezone.now() - timedelta(days=DAYS)
     parcels = Parcel.objects.filter(removed_at=None, tracking__requested_courier="", tracking__created_at__gte=since)
@@ -109,6 +116,8 @@ def left_to_detection(project: int | None, store: int | None) -> Iterable[dict[s
         parcels = parcels.filter(order__project=project)
     if store is not None:
         parcels = parcels.filter(order__store=store)
+    if only is not None:
+        parcels = parcels.filter(order__store__in=only)
     return (
         parcels.order_by()
         .values("carrier", project=F("order__project"), store=F("order__store"), courier=F("tracking__courier"))
@@ -122,13 +131,15 @@ def left_to_detection(project: int | None, store: int | None) -> Iterable[dict[s
     )
 
 
-def in_doubt(project: int | None, store: int | None) -> Iterable[dict[str, Any]]:
+def in_doubt(project: int | None, store: int | None, only: Stores | None) -> Iterable[dict[str, Any]]:
     """Parcels whose tracking has an open problem about its courier, by store, text, kind and proposal."""
     shown: dict[str, Any] = {"tracking__parcels__isnull": False, "tracking__parcels__removed_at": None}
     if project is not None:
         shown["tracking__parcels__order__project"] = project
     if store is not None:
         shown["tracking__parcels__order__store"] = store
+    if only is not None:
+        shown["tracking__parcels__order__store__in"] = only
     refusals = [When(cause__contains=f". {code}: ", then=Value(code)) for code in REFUSALS]
     return (
         Problem.objects.filter(kind__in=ABOUT_COURIERS, closed_at=None, **shown)

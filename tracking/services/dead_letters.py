@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Max, Min, QuerySet
 
@@ -17,6 +18,7 @@ from config.redaction import redact_text
 from tracking.models import Job
 from tracking.services import jobs
 from tracking.services.connections import closed_upstreams
+from tracking.services.scope import visible
 from tracking.services.story import tell
 
 MOST_SHOWN = 50
@@ -43,18 +45,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which dead letters are meant: those that fit all that is given here; all of them where nothing is."""
+    """Which dead letters are meant: those that fit all that is given here; all of them where nothing is.
+
+    ``viewer`` is whose selection it is: it holds only what they may see.
+    """
 
     job: int | None = None
     kind: str | None = None
     code: str | None = None
     upstreams: tuple[str, ...] = ()
+    viewer: Any = None
 
     def rows(self) -> QuerySet[Job]:
         dead = Job.objects.filter(dead_at__isnull=False)
         for column, wanted in {"pk": self.job, "kind": self.kind, "last_error_code": self.code}.items():
             dead = dead.filter(**{column: wanted}) if wanted is not None else dead
-        return dead.filter(upstream__in=self.upstreams) if self.upstreams else dead
+        return visible(self.viewer, dead.filter(upstream__in=self.upstreams) if self.upstreams else dead)
 
 
 ALL = Selection()

@@ -20,6 +20,7 @@ from stores.rule_set import RuleSet
 from tracking.enums import FINISHED
 from tracking.models import Parcel
 from tracking.services.facts import FACT_COLUMNS, facts_from
+from tracking.services.scope import visible
 
 MOST_SAMPLES = 50
 MOST_REMEMBERED = 20_000  # distinct facts, so that memory stays bounded where no two orders are alike
@@ -85,9 +86,15 @@ class DryRun:
 
 
 def dry_run(
-    now: RuleSet, draft: RuleSet, *, limit: int = 10_000, projects: Collection[Project] | None = None
+    now: RuleSet,
+    draft: RuleSet,
+    *,
+    limit: int = 10_000,
+    projects: Collection[Project] | None = None,
+    viewer: Any = None,
 ) -> DryRun:
-    """Try ``draft`` against ``now`` on the ``limit`` newest parcels with a number (of ``projects``; None: of all).
+    """Try ``draft`` against ``now`` on the ``limit`` newest parcels with a number (of ``projects``; None: of all)
+    that the viewer may see.
 
     Reads only; two queries, the parcels streamed. Parcels that were removed, or whose order was deleted, are left out.
     """
@@ -98,7 +105,7 @@ def dry_run(
     def decided(facts: ParcelFacts) -> tuple[Outcome, Outcome]:
         return outcome(now, facts), outcome(draft, facts)
 
-    for row in newest_parcels(limit, projects):
+    for row in newest_parcels(limit, projects, viewer):
         facts = replace(row.facts, fields=tuple(pair for pair in row.facts.fields if pair[0] in asked))
         before, after = decided(facts)
         note(found, row, before, after)
@@ -126,7 +133,7 @@ class Row(NamedTuple):
     facts: ParcelFacts
 
 
-def newest_parcels(limit: int, projects: Collection[Project] | None = None) -> Iterator[Row]:
+def newest_parcels(limit: int, projects: Collection[Project] | None = None, viewer: Any = None) -> Iterator[Row]:
     """The newest parcels that rules decide about, streamed: no model instances, a page of rows in memory at a time."""
     parcels = Parcel.objects.filter(removed_at=None, order__deleted_at=None).exclude(tracking_number="")
     imported = Channel.objects.filter(commercetools_id__isnull=False)
@@ -135,7 +142,7 @@ def newest_parcels(limit: int, projects: Collection[Project] | None = None) -> I
     channels: dict[int, dict[str, str]] = {}
     for project, channel, key in imported.values_list("project", "commercetools_id", "key"):
         channels.setdefault(project, {})[channel] = key
-    rows = parcels.order_by("-pk").values_list(*OWN_COLUMNS, *FACT_COLUMNS)[:limit]
+    rows = visible(viewer, parcels).order_by("-pk").values_list(*OWN_COLUMNS, *FACT_COLUMNS)[:limit]
     for pk, order, number, override, project, opened_at, retired_at, status, *bare in rows.iterator(PAGE):
         yield Row(
             parcel_id=pk,

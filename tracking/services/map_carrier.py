@@ -77,13 +77,13 @@ class Preview:
     stay: list[int] = field(default_factory=list)
 
 
-def preview(wish: Wish, *, limit: int = 10_000) -> Preview:
-    """Try the wish out on the ``limit`` newest parcels of its scope. Reads only."""
+def preview(wish: Wish, *, limit: int = 10_000, viewer: Any = None) -> Preview:
+    """Try the wish out on the ``limit`` newest parcels of its scope that the viewer may see. Reads only."""
     draft = wish.draft()
     rules = load_rule_set()
     changed = rules.with_changes([(draft.kind, draft.id or -1, draft.words)])
     projects = list(Project.objects.filter(key=wish.scope.project)) if wish.scope.project else None
-    effect = Preview(dry_run(rules, changed, limit=limit, projects=projects), wish.known())
+    effect = Preview(dry_run(rules, changed, limit=limit, projects=projects, viewer=viewer), wish.known())
     for parcel in in_slices(effect.found.to_move):
         tracking = parcel.tracking
         if tracking is None or not stands(tracking):

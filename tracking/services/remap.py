@@ -18,12 +18,13 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
 from config.correlation import new_correlation_id
-from stores.models import Revision, Route
+from stores.models import AfterShipAccount, Revision, Route
 from tracking.enums import JobKind, RemapItemState, RemapState, StaffActionKind
 from tracking.models import Order, Parcel, Problem, Remap, RemapItem, StaffAction, Tracking
 from tracking.services import jobs
@@ -46,6 +47,7 @@ from tracking.services.remap_plan import (
     was_told,
 )
 from tracking.services.replace import give_way, release, take_back
+from tracking.services.scope import store_ids_of, visible
 from tracking.services.staff import note_action
 from tracking.services.story import ending, tell
 
@@ -105,9 +107,10 @@ def start_remap(
 
     ``seen`` are the fingerprints of the preview: a parcel that is not as it was seen is left out, as is one that cannot
     be moved, and each says why. Raises RemapRefused where nothing is left, RemapConflict where a parcel waits in
-    another remap: of two at once the database lets one win.
+    another remap: of two at once the database lets one win. PermissionDenied where the actor may not see all of it.
     """
     ids = sorted(set(parcel_ids))
+    refuse_unseen(actor, ids, target)
     if fault := fault_of(target, len(ids)):
         raise RemapRefused(fault)
     try:
@@ -117,6 +120,19 @@ def start_remap(
         if held := waiting_items(Parcel.objects.filter(pk__in=ids)):
             raise RemapConflict(held) from None
         raise
+
+
+def refuse_unseen(actor: AbstractBaseUser | None, ids: Sequence[int], target: Target) -> None:
+    """Raises PermissionDenied where the actor is limited to stores, and a parcel or the target is of others."""
+    if store_ids_of(actor) is None:
+        return
+    rows = [
+        (Parcel.objects.filter(pk__in=ids), len(ids)),
+        (Route.objects.filter(pk=target.get("route")), int("route" in target)),
+        (AfterShipAccount.objects.filter(key=target.get("account")), int("account" in target)),
+    ]
+    if any(visible(actor, found).count() < wanted for found, wanted in rows):
+        raise PermissionDenied
 
 
 def started(

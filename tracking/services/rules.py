@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from stores.models import Project, Revision
+from stores.models import Project, Revision, Store
 from stores.revisions import Draft, save_drafts
 from stores.rule_set import load_rule_set
 from tracking.enums import StaffActionKind
@@ -24,6 +25,7 @@ from tracking.services import apply_status_rules
 from tracking.services.dry_run import dry_run
 from tracking.services.reapply import reapply_rules
 from tracking.services.remap import RemapRefused, start_remap
+from tracking.services.scope import store_ids_of
 from tracking.services.staff import note_action
 
 MOST_MOVED = 100_000
@@ -57,13 +59,16 @@ def change_rules(
     """Save the drafts and all that follows from them, or nothing.
 
     ``move`` also moves the parcels on their way, among the ``limit`` newest, that the rules now decide otherwise.
-    Raises what `save_drafts` raises, and RemapConflict where one of them waits in another remap. The caller wakes a
+    Raises what `save_drafts` raises, PermissionDenied where the actor is limited to stores and a rule is about others
+    too, and RemapConflict where one of them waits in another remap. The caller wakes a
     worker once this is committed.
     """
     before = load_rule_set() if move else None
     revision = save_drafts(drafts, actor=actor, source=source, reason=reason, restores=restores)
     if revision is None:
         return RulesChanged()
+    if not may_change(actor, (words for change in revision.changes for words in (change["before"], change["after"]))):
+        raise PermissionDenied
     projects = projects_of(words for change in revision.changes for words in (change["before"], change["after"]))
     note_action(
         StaffActionKind.CHANGE_RULES, actor=actor, summary=summary_of(revision), reason=reason, revision=revision
@@ -77,6 +82,15 @@ def change_rules(
         return replace(changed, remap=start_remap(affected, {}, actor=actor, reason=reason, revision=revision))
     except RemapRefused as refusal:
         return replace(changed, unmoved=str(refusal))
+
+
+def may_change(user: Any, rules: Iterable[Mapping[str, Any] | None]) -> bool:
+    """May the person change these rules, in words? Whoever is limited to stores: those of these stores only."""
+    stores = store_ids_of(user)
+    if stores is None:
+        return True
+    own = set(Store.objects.filter(pk__in=stores).values_list("project__key", "key"))
+    return all((words.get("project"), words.get("store")) in own for words in rules if words)
 
 
 def projects_of(words: Iterable[Mapping[str, Any] | None]) -> list[Project]:

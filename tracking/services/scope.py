@@ -30,10 +30,12 @@ Row = TypeVar("Row", bound=Model)
 
 
 def store_ids_of(user: Any) -> Stores | None:
-    """The stores that this person is limited to; None where there is no limit. Nobody sees nothing.
+    """The stores that this person is limited to; None where there is no limit, as for our own work (``user`` None).
 
-    Asked once per user object, like their permissions.
+    Who is not logged in sees nothing. Asked once per user object, like their permissions.
     """
+    if user is None:
+        return None
     if not getattr(user, "is_authenticated", False):
         return frozenset()
     if user.is_superuser:

@@ -34,6 +34,7 @@ from tracking.models import (
     Tracking,
     Write,
 )
+from tracking.services.scope import store_ids_of, visible
 from tracking.services.story import ending
 
 MOST_ROWS = 500  # of each kind, the newest
@@ -204,27 +205,29 @@ class Scope:
     parcels: list[Parcel] = field(default_factory=list)
     trackings: dict[str, Tracking] = field(default_factory=dict)
     is_cut: bool = False
+    viewer: Any = None
 
     @property
     def shared(self) -> list[Tracking]:
         return [tracking for tracking in self.trackings.values() if tracking.correlation_id not in self.codes]
 
     def newest(self, rows: QuerySet[Any]) -> list[Any]:
-        """The newest rows of a queryset that is ordered newest first."""
-        found = list(rows[: MOST_ROWS + 1])
+        """The newest rows that the viewer may see, of a queryset that is ordered newest first."""
+        found = list(visible(self.viewer, rows)[: MOST_ROWS + 1])
         self.is_cut |= len(found) > MOST_ROWS
         return found[:MOST_ROWS]
 
 
-def story_of(text: str) -> Story | None:
-    """The story behind a code as typed, heard or copied from an answer's X-Correlation-ID; None where there is none.
+def story_of(text: str, *, viewer: Any = None) -> Story | None:
+    """The story behind a code as typed, heard or copied from an answer's X-Correlation-ID; None where there is none
+    that the viewer may see.
 
-    Eleven queries at most, whatever it holds.
+    Eleven queries at most, whatever it holds; two more for who is limited to stores.
     """
     code = normalise(text).replace("\x00", "")[:16]
     if not code:
         return None
-    scope = scope_of(code)
+    scope = scope_of(code, viewer)
     jobs = jobs_of(scope)
     entries: list[Entry] = [
         *received(scope),
@@ -252,10 +255,10 @@ def story_of(text: str) -> Story | None:
     )
 
 
-def scope_of(code: str) -> Scope:
+def scope_of(code: str, viewer: Any) -> Scope:
     """Which rows a code means, in four queries."""
-    begun = Receipt.objects.filter(request_id=code).order_by().values_list("correlation_id", flat=True).distinct()
-    scope = Scope({code, *begun[:MOST_STORIES]})
+    begun = visible(viewer, Receipt.objects.filter(request_id=code).order_by()).values_list("correlation_id", flat=True)
+    scope = Scope({code, *begun.distinct()[:MOST_STORIES]}, viewer=viewer)
     scope.orders = scope.newest(Order.objects.filter(correlation_id__in=scope.codes).order_by("-pk"))
     shown = Q(order__in=[order.pk for order in scope.orders]) | Q(tracking__correlation_id__in=scope.codes)
     rows = Parcel.objects.filter(shown).select_related("order", "tracking__account", "route__account")
@@ -269,7 +272,11 @@ def scope_of(code: str) -> Scope:
 def related_codes(scope: Scope, code: str) -> tuple[str, ...]:
     """Codes of other stories: those this request began, and those of orders that share a tracking with this one."""
     found = scope.codes | {parcel.order.correlation_id for parcel in scope.parcels}
-    return tuple(sorted((found | {tracking.correlation_id for tracking in scope.trackings.values()}) - {code, ""}))
+    found = (found | {tracking.correlation_id for tracking in scope.trackings.values()}) - {code, ""}
+    if store_ids_of(scope.viewer) is not None:
+        orders = visible(scope.viewer, Order.objects.filter(correlation_id__in=found))
+        found = set(orders.values_list("correlation_id", flat=True))
+    return tuple(sorted(found))
 
 
 def received(scope: Scope) -> list[Received]:

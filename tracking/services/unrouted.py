@@ -16,6 +16,7 @@ from typing import Any
 from stores.models import AfterShipAccount, Channel, Project, Route, Store
 from tracking.enums import ProblemKind
 from tracking.models import Problem
+from tracking.services.scope import visible
 
 MOST_LOOKED_AT = 10_000
 MOST_SAMPLES = 5
@@ -61,12 +62,14 @@ class Group:
     default: Proposal
 
 
-def groups() -> list[Group]:
-    """All groups, the one with the oldest parcel first; of a very long queue only the oldest MOST_LOOKED_AT.
+def groups(viewer: Any = None) -> list[Group]:
+    """All groups that the viewer may see, the one with the oldest parcel first; of a very long queue only the oldest
+    MOST_LOOKED_AT.
 
     Six queries, however many groups.
     """
-    rows = Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None, parcel__isnull=False).values(
+    waiting = Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None, parcel__isnull=False)
+    rows = visible(viewer, waiting).values(
         "opened_at", "cause", "parcel", "parcel__tracking_number", "parcel__decision", "order__project__key",
         "order__store__key", "order__destination_country",
     )  # fmt: skip
