@@ -5,13 +5,14 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 
-.PHONY: help demo test lint bench storm outage neighbour shots clean
+.PHONY: help demo test lint messages bench storm outage neighbour shots clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    set everything up and watch two stores ship; Ctrl-C ends it"
 	@echo "make test    the whole suite: on a PostgreSQL of its own, then a smaller leg on SQLite"
 	@echo "make lint    style, types, missing migrations"
+	@echo "make messages  bring the catalogs of shoppers' sentences up to date; NEW=fi begins a new one"
 	@echo "make bench   measure ingest, drain and calls per change"
 	@echo "make storm   kill everything under load for a quarter of an hour, and judge; STORM='--webhooks 1000000' for longer"
 	@echo "make outage  take 100,000 webhooks while commercetools is down, and judge: half an hour; STORM='--webhooks 10000'"
@@ -53,6 +54,9 @@ lint: $(INSTALLED)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) manage.py makemigrations --check --dry-run
+
+messages: $(INSTALLED)
+	@$(PY) -m config.catalogs $(NEW)
 
 bench: $(INSTALLED)
 	@$(PY) -m tests.benchmarks

@@ -8,13 +8,13 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
@@ -41,10 +41,14 @@ class Sessions(PeopleOnly, SessionMiddleware):
     pass
 
 
-class Language(PeopleOnly, LocaleMiddleware):
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        translation.deactivate()  # the one before in this thread may have been a person with a language
-        return super().__call__(request)
+class Language(PeopleOnly):
+    """English, whatever the browser asks for: the console speaks one language, not a mix of two.
+
+    Shoppers' pages and mails choose theirs by themselves (`tracking.words.languages`).
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        translation.activate(settings.LANGUAGE_CODE)  # whatever was spoken before in this thread
 
 
 class Login(PeopleOnly, AuthenticationMiddleware):

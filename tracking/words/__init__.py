@@ -1,0 +1,1 @@
+"""What shoppers read, in their language: pure, and the same for console, mails and pages."""
