@@ -33,6 +33,8 @@ CHANGEABLE = frozenset(
         "language",
         "customers",
         "shipment_direction",
+        "tracking_account_number",
+        "tracking_key",
         *(f"{side}_{part}" for side in ("origin", "destination") for part in PLACE),
     }
 )

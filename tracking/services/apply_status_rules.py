@@ -22,6 +22,7 @@ from tracking.payloads.times import parse_times
 from tracking.services import jobs, runs
 from tracking.services.apply_update import check, want_write_back
 from tracking.services.lives import retake
+from tracking.services.marks import is_active
 from tracking.services.rows import update_rows
 from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
@@ -110,7 +111,7 @@ def decide(
     for row in Checkpoint.objects.filter(tracking__in=trackings, is_fenced=False).iterator(chunk_size=2_000):
         scans[row.tracking_id].append(scan_of(row))
     for tracking in trackings:
-        if tracking.updated_at is None:
+        if tracking.updated_at is None or is_active(tracking.mark):
             continue
         found = tuple(scans[tracking.pk])
         snapshot = TrackingSnapshot(

@@ -4,7 +4,8 @@
     create, get, poll ┴> is_newer? ─> state + checkpoints ─> write_back of each order that shows the number
 
 Events come late, twice and out of order. Checkpoints of any snapshot are kept; the state follows the newest only.
-Checkpoints older than the order are kept, but count for nothing (``fence.py``).
+Checkpoints older than the order are kept, but count for nothing (``fence.py``). What staff marked holds against all but
+newer news of the carrier (``marks.py``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tracking.services.clocks import SCAN_COLUMNS, Scan, estimates_with
 from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
 from tracking.services.lives import LIFE_FIELDS, scan_of, take_life
+from tracking.services.marks import OVERTAKEN, under_mark
 from tracking.services.number_forms import UNRECOGNIZED, count_forms, is_carrier_news
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import insert_rows, update_rows
@@ -51,6 +53,7 @@ STATE_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "subtag_message", "eta", "delivered_at", "tracking_url",
     "courier_url", "pickup_location", "pickup_note", "last_message", "last_location", "last_checkpoint_at", "is_moving",
     "updated_at", "snapshot_rank", "status_changed_at", "opened_at", "received_at", "is_fenced", "status_rule",
+    "mark",
 ]  # fmt: skip
 WRITTEN_FIELDS = [
     "aftership_id", "courier", "status", "tag", "subtag", "eta", "delivered_at", "tracking_url", "last_message",
@@ -120,13 +123,14 @@ class Batch:
         self.seen[tracking.pk].update(checkpoint.fingerprint for checkpoint in new)
         fenced = fence_off(snapshot, self.fences.get(tracking.pk))
         rows = [checkpoint_row(tracking, checkpoint) for checkpoint in new]
+        marked = under_mark(fenced.snapshot, tracking.mark)
         for row in rows:
-            row.is_fenced = row.fingerprint in fenced.behind
+            row.is_fenced = row.fingerprint in fenced.behind or row.fingerprint in marked.notes
             if not row.is_fenced:
                 self.scans[tracking.pk].append(scan_of(row))
                 self.with_news[tracking.pk] = tracking
         self.new_checkpoints += rows
-        snapshot = fenced.snapshot
+        snapshot = marked.snapshot
         added = f"{len(new)} new checkpoint{'' if len(new) == 1 else 's'}"
         if fenced.is_reused:
             added += ", all of it older than the order"
@@ -136,7 +140,10 @@ class Batch:
             return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
         before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
         is_fresh = tracking.status_changed_at is None
-        take_state(tracking, snapshot, *self.status_rules.status_for(snapshot))
+        by_rule = (snapshot.status, None) if marked.holds else self.status_rules.status_for(snapshot)
+        take_state(tracking, snapshot, *by_rule)
+        if marked.is_overtaken:
+            tracking.mark = {**tracking.mark, "ended": OVERTAKEN}
         if is_fresh and tracking.status_changed_at and is_carrier_news(snapshot):
             self.moved.append(tracking)
         tracking.received_at, tracking.is_fenced = received_at or timezone.now(), fenced.is_reused

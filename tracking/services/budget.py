@@ -30,6 +30,9 @@ LIMITED = {  # kinds with many jobs at a time
     JobKind.PUSH: "POST /trackings",
     JobKind.UPDATE: "PUT /trackings/{id}",
     JobKind.RETIRE: "DELETE /trackings/{id}",
+    JobKind.REFRESH: "GET /trackings/{id}",
+    JobKind.RETRACK: "POST /trackings/{id}/retrack",
+    JobKind.COMPLETE: "POST /trackings/{id}/mark-as-completed",
 }
 _longest_sleep = ContextVar("longest_sleep", default=LONGEST_SLEEP_SECONDS)
 

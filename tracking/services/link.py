@@ -12,7 +12,7 @@ AfterShip does not recognise is tracked by nobody: there a new mapping takes eff
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db.models import Q
@@ -111,7 +111,8 @@ def choose_tracking(order: Order, parcel: Parcel, chooser: Chooser | None = None
         return None
     close_problems([ProblemKind.UNROUTED], parcel, f"Routed by #{choice.route.pk}.")
     if choice.account is None:
-        tell("parcel is not tracked, as its route says", order=str(order), number=number, route=choice.route.pk)
+        by = "a person" if parcel.override.get("stop") else "its route"
+        tell(f"parcel is not tracked, as {by} says", order=str(order), number=number, route=choice.route.pk)
         return None
     check_courier_set(order, parcel, choice)
     return live_tracking(order, parcel, choice.account, number, choice.courier)
@@ -158,12 +159,16 @@ class Chooser:
             return None
         account = self.account(by_hand["account"]) if "account" in by_hand else None
         account = account or (None if parcel.route.do_not_track else parcel.route.account)
+        if by_hand.get("stop"):
+            account = None
         if "courier" in by_hand:
             courier = CourierChoice(by_hand["courier"], "chosen by hand")
         elif chosen is None and decision.courier is not None:
             courier = decision.courier
         else:
             courier = self.courier_under(parcel.route, facts)
+        if "fields" in by_hand:
+            courier = replace(courier, extra_fields={**courier.extra_fields, **by_hand["fields"]})
         words = {name: value for name, value in asdict(courier).items() if name != "extra_fields"}
         parcel.decision["courier"] = words
         return Choice(parcel.route, account, courier)

@@ -36,8 +36,10 @@ from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import openings, patience
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
+from tracking.services.correct_number import correct_number
 from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
+from tracking.services.follow import complete_tracking, refresh_tracking, retrack_tracking
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
 from tracking.services.poll_project import poll_project
@@ -82,6 +84,10 @@ HANDLERS: dict[str, Callable[[str], object]] = {
     JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
     JobKind.DOCTOR: run_wanted,
     JobKind.WATCH: watch,
+    JobKind.REFRESH: refresh_tracking,
+    JobKind.RETRACK: retrack_tracking,
+    JobKind.COMPLETE: complete_tracking,
+    JobKind.CORRECT: lambda subject: correct_number(int(subject)),
 }
 
 

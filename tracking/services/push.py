@@ -26,6 +26,8 @@ from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
 from tracking.services.carrier_case import Case, case_of
 from tracking.services.flags import promised_day
+from tracking.services.follow import wish
+from tracking.services.marks import is_active
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.replace import never_opened, release, take_back
 from tracking.services.story import tell
@@ -132,6 +134,8 @@ def opened(tracking: Tracking, document: dict[str, Any], *, how: str, told: str 
         batch.save()
         want_write_back([row.pk])
         wake_early_webhooks(row)
+        if is_active(row.mark) and not row.is_adopted:  # staff marked its end before AfterShip had it
+            jobs.want([wish(JobKind.COMPLETE, row)])
         if news_for(row):  # the order changed while the call was under way
             want_updates([row.pk])
         if row.retired_at and row.kept_until is None:  # the parcel went while the call was under way

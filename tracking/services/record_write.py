@@ -11,8 +11,9 @@ from typing import Any
 from django.utils import timezone
 
 from tracking.models import Order, Parcel, Write
+from tracking.services.story import ending
 
-SHIPMENT_STATE = "shipmentState"
+SHIPMENT_STATE, TRACKING_DATA = "shipmentState", "trackingData"
 
 
 def carried_by(order: Order, parcels: Iterable[Parcel]) -> dict[str, dict[str, Any]]:
@@ -49,6 +50,8 @@ def changes_of(actions: Iterable[Mapping[str, Any]], carried: Mapping[str, Mappi
 
 def fields_of(action: Mapping[str, Any]) -> dict[str, Any]:
     """Field name → new value of one update action; setting a Type sets all of its fields."""
+    if TRACKING_DATA in action:
+        return {"trackingId": ending(str(action[TRACKING_DATA].get("trackingId", "")))}
     if SHIPMENT_STATE in action:
         return {SHIPMENT_STATE: action[SHIPMENT_STATE]}
     return dict(action["fields"]) if "fields" in action else {action["name"]: action.get("value")}

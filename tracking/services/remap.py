@@ -1,11 +1,12 @@
-"""Moving parcels by hand to another route, account, courier or number: previewed, resumable, undone within a day.
+"""What people do to parcels by hand, one or thousands at once: previewed, resumable, undone within a day.
 
     plan_remap ─> start_remap ─> the REMAP job ─ a chunk, each parcel in its own transaction ─> itself again ─> done
-                    │                └─ the old tracking gives way, the parcel's new one is wished for (``link.py``)
+                    │                └─ what is done to each is the deed: moved (``remap_move.py``), marked,
+                    │                   tracked again (``marking.py``)
                     └─ a parcel that waits elsewhere: RemapConflict
     undo_remap ─> the same job, parcel by parcel back to what ``RemapItem.before`` kept ─> undone
 
-Nothing here calls an upstream: PUSH, RETIRE and WRITE_BACK jobs do, at the rates that hold for everybody.
+Nothing here calls an upstream: jobs of the road do, at the rates that hold for everybody.
 """
 
 from __future__ import annotations
@@ -28,25 +29,10 @@ from stores.models import AfterShipAccount, Revision, Route
 from tracking.enums import JobKind, RemapItemState, RemapState, StaffActionKind
 from tracking.models import Order, Parcel, Problem, Remap, RemapItem, StaffAction, Tracking
 from tracking.services import jobs
-from tracking.services.apply_update import check, want_write_back
-from tracking.services.connections import upstream_key
-from tracking.services.link import Chooser, relink, retire_unused, wanted_for
-from tracking.services.push import is_mailed_by_aftership
-from tracking.services.remap_plan import (
-    ROUTE,
-    PlannedMove,
-    Target,
-    chooser_for,
-    drafted,
-    fault_of,
-    override_for,
-    plan_remap,
-    refusal_of,
-    waiting_items,
-    waits_in,
-    was_told,
-)
-from tracking.services.replace import give_way, release, take_back
+from tracking.services.deeds import Deed, LeftAsIs, Planned
+from tracking.services.marking import MARK, RETRACK
+from tracking.services.remap_move import MOVE
+from tracking.services.remap_plan import ROUTE, PlannedMove, Target, plan_remap, waiting_items, waits_in
 from tracking.services.scope import store_ids_of, visible
 from tracking.services.staff import note_action
 from tracking.services.story import ending, tell
@@ -56,6 +42,7 @@ __all__ = [
     "RemapConflict",
     "RemapRefused",
     "parcels_alike",
+    "plan_for",
     "plan_remap",
     "progress_of",
     "resume_remap",
@@ -111,7 +98,7 @@ def start_remap(
     """
     ids = sorted(set(parcel_ids))
     refuse_unseen(actor, ids, target)
-    if fault := fault_of(target, len(ids)):
+    if fault := deed_of(target).fault_of(target, len(ids)):
         raise RemapRefused(fault)
     try:
         with transaction.atomic():
@@ -153,10 +140,10 @@ def started(
         revision=revision,
         undo_until=timezone.now() + UNDO_TIME,
     )
-    first: PlannedMove | None = None
+    first: Planned | None = None
     causes: dict[int, str] = {}
     for start in range(0, len(ids), SLICE):
-        moves = plan_remap(ids[start : start + SLICE], target, moving=ids)
+        moves = plan_for(ids[start : start + SLICE], target, moving=ids)
         if held := waiting_items([move.parcel for move in moves]):
             raise RemapConflict(held)
         first = first or next(iter(moves), None)
@@ -164,15 +151,15 @@ def started(
         causes |= {item.parcel_id: item.outcome for item in items if item.state == RemapItemState.SKIPPED}
         RemapItem.objects.bulk_create(items)
     if first is None or len(causes) == remap.items.count():
-        raise RemapRefused(next(iter(causes.values()), "There is no parcel to move."), causes)
+        raise RemapRefused(next(iter(causes.values()), "There is no such parcel."), causes)
     keep_start(remap, first)
     jobs.want([wish(remap)])
     return remap
 
 
-def item_of(remap: Remap, move: PlannedMove, seen: dict[int, str] | None) -> RemapItem:
+def item_of(remap: Remap, move: Planned, seen: dict[int, str] | None) -> RemapItem:
     """The parcel's part of the remap, unsaved: it waits, or is left out with the reason."""
-    item = RemapItem(remap=remap, parcel=move.parcel, before=snapshot(move.parcel))
+    item = RemapItem(remap=remap, parcel=move.parcel, before=deed_of(remap.target).before(move.parcel))
     outcome = move.refusal
     if seen is not None and seen.get(move.parcel.pk) != move.fingerprint:
         outcome = CHANGED
@@ -181,23 +168,62 @@ def item_of(remap: Remap, move: PlannedMove, seen: dict[int, str] | None) -> Rem
     return item
 
 
-def keep_start(remap: Remap, first: PlannedMove) -> None:
+def keep_start(remap: Remap, first: Planned) -> None:
     """The StaffAction of a remap: about its parcel where it has one only, else found by the remap."""
     number = remap.items.filter(state=RemapItemState.WAITING).count()
     is_single = remap.items.count() == 1
     what = f"parcel {ending(str(first.parcel))}" if is_single else f"{number} parcels"
     note_action(
-        StaffActionKind.REMAP,
+        kind_of(remap.target),
         actor=remap.actor,
-        summary=f"Remap #{remap.pk}: {what} to {in_words(remap.target)}.",
+        summary=f"Remap #{remap.pk}: {what} {did(remap.target)}.",
         reason=remap.reason,
         parcel=first.parcel if is_single else None,
         remap=remap,
         revision=remap.revision,
-        before=first.parcel.override if is_single else None,
+        before=values_before(remap, first.parcel) if is_single else None,
         after=remap.target,
         correlation_id="" if is_single else remap.correlation_id,
     )
+
+
+def values_before(remap: Remap, parcel: Parcel) -> dict[str, Any]:
+    """What the audit trail shows beside the target."""
+    if deed_of(remap.target) is MOVE:
+        return parcel.override
+    return {"status": parcel.tracking.status if parcel.tracking else ""}
+
+
+def kind_of(target: Target) -> StaffActionKind:
+    """What the audit trail calls it."""
+    if target.get("stop"):
+        return StaffActionKind.STOP
+    if target.keys() & {"number", "fields"} and not target.keys() & {"route", "account", "courier"}:
+        return StaffActionKind.CORRECT
+    return deed_of(target).kind
+
+
+def did(target: Target) -> str:
+    """The end of the sentence that begins with the parcels."""
+    if target.get("stop"):
+        return "no longer tracked"
+    if "mark" in target:
+        return f"marked as {target['mark']}"
+    if "retrack" in target:
+        return "tracked again"
+    return f"to {in_words(target)}"
+
+
+def deed_of(target: Target) -> Deed:
+    """What is done to each parcel."""
+    if "mark" in target:
+        return MARK
+    return RETRACK if "retrack" in target else MOVE
+
+
+def plan_for(parcel_ids: Sequence[int], target: Target, *, moving: Sequence[int] | None = None) -> Sequence[Planned]:
+    """What would become of each of these parcels, before anything is done: pure reading."""
+    return deed_of(target).plan(parcel_ids, target, moving=moving)
 
 
 def in_words(target: Target) -> str:
@@ -211,6 +237,10 @@ def in_words(target: Target) -> str:
         shown["courier"] = "by AfterShip's detection"
     if "route" in shown:
         shown["route"] = f"#{shown['route']}"
+    if "fields" in shown:
+        shown["fields"] = " and ".join(sorted(shown["fields"]))  # by name only: a postal code is somebody's
+    if shown.pop("upstream", False):
+        shown["number"] += " in commercetools, too"
     return ", ".join(f"{name} {value}" for name, value in sorted(shown.items()))
 
 
@@ -260,11 +290,11 @@ def undo_remap(remap: Remap, actor: AbstractBaseUser | None) -> bool:
     row.save(update_fields=["state", "finished_at"])
     waiting = row.items.filter(state=RemapItemState.WAITING)
     waiting.update(state=RemapItemState.SKIPPED, outcome="The remap was undone first.", done_at=timezone.now())
-    start = StaffAction.objects.filter(remap=row, kind=StaffActionKind.REMAP).first()
+    start = StaffAction.objects.filter(remap=row).order_by("pk").first()
     note_action(
-        StaffActionKind.UNDO_REMAP,
+        StaffActionKind.UNDO_REMAP if deed_of(row.target) is MOVE else StaffActionKind.UNDO,
         actor=actor,
-        summary=f"Undo of remap #{row.pk} to {in_words(row.target)}.",
+        summary=f"Undo of remap #{row.pk}: {did(row.target)}.",
         parcel=start.parcel if start else None,
         remap=row,
         correlation_id=start.correlation_id if start else row.correlation_id,
@@ -274,6 +304,8 @@ def undo_remap(remap: Remap, actor: AbstractBaseUser | None) -> bool:
 
 
 def can_be_undone(remap: Remap) -> bool:
+    if deed_of(remap.target).undo is None:
+        return False
     return remap.state in (RemapState.DONE, RemapState.STOPPED) and timezone.now() < remap.undo_until
 
 
@@ -315,11 +347,11 @@ def go_on(remap: Remap, left: RemapItemState, end: RemapState) -> None:
 def move_some(remap: Remap) -> None:
     items = remap.items.filter(state=RemapItemState.WAITING).order_by("pk")
     part = list(items.select_related("parcel__order__project")[:CHUNK])
-    chooser = chooser_for([item.parcel for item in part])
+    prepared = deed_of(remap.target).prepare([item.parcel for item in part])
     priority = jobs.LIVE if remap.items.count() <= FEW else jobs.BACKFILL
     for item in part:
         with noted(item, RemapItemState.SKIPPED):
-            move(remap, item.pk, chooser, priority)
+            move(remap, item.pk, prepared, priority)
 
 
 def bring_back_some(remap: Remap) -> None:
@@ -360,160 +392,36 @@ def taken(item_id: int, state: RemapItemState, remap_state: RemapState) -> Remap
 
 
 @transaction.atomic
-def move(remap: Remap, item_id: int, chooser: Chooser, priority: int) -> None:
-    """Move one parcel, or note why it is left as it is."""
+def move(remap: Remap, item_id: int, prepared: Any, priority: int) -> None:
+    """Do it to one parcel, or note why it is left as it is."""
     item = taken(item_id, RemapItemState.WAITING, RemapState.RUNNING)
     if item is None:
         return
-    parcel = item.parcel
-    refusal = "Its own number, carrier or direction changed meanwhile." if is_another(parcel, item.before) else ""
-    if refusal := refusal or refusal_of(parcel, *drafted(parcel, remap.target, chooser), remap.target):
-        ended(item, RemapItemState.SKIPPED, refusal)
+    try:
+        outcome = deed_of(remap.target).do(remap, item, prepared, priority)
+    except LeftAsIs as refusal:
+        ended(item, RemapItemState.SKIPPED, str(refusal))
         return
-    item.before = snapshot(parcel)
-    source, is_told, is_mailed = parcel.tracking, was_told(parcel), is_mailed_now(parcel)
-    parcel.override = override_for(parcel, remap.target)
-    relink(parcel.order, parcel, priority, chooser)
-    if parcel.tracking is None:
-        want_write(parcel.order, priority)
-    elif source and source.pk == parcel.tracking.pk:
-        agree_with_aftership(parcel)
-    elif is_told and not parcel.tracking.opened_at:
-        parcel.tracking.is_quiet = True
-        parcel.tracking.save(update_fields=["is_quiet"])
-    if source and is_left(source):
-        until = timezone.now() if is_mailed else remap.undo_until  # it would go on mailing
-        give_way(source, parcel.tracking, until=until, reason=f"its parcel was moved in remap #{remap.pk}")
-        release(Tracking.objects.filter(pk=source.pk))
-    item.after = snapshot(parcel)
-    ended(item, RemapItemState.MOVED, f"{short(item.before)} → {short(item.after)}")
-    tell(
-        "parcel remapped",
-        remap=remap.pk,
-        number=parcel.tracking_number,
-        outcome=item.outcome,
-        correlation_id=parcel.order.correlation_id,
-    )
-
-
-def is_another(parcel: Parcel, seen: dict[str, Any]) -> bool:
-    """Whether the parcel itself is not the one any more that was looked at."""
-    return bool(wanted_for(parcel) != seen["wanted"])
-
-
-def is_mailed_now(parcel: Parcel) -> bool:
-    """Whether AfterShip itself writes to the shopper about the tracking that the parcel shows."""
-    return parcel.tracking is not None and is_mailed_by_aftership(parcel.route, parcel.tracking)
-
-
-def is_left(tracking: Tracking) -> bool:
-    """Whether no parcel shows it any more."""
-    return tracking.retired_at is None and not tracking.parcels.filter(removed_at=None).exists()
-
-
-def agree_with_aftership(parcel: Parcel) -> None:
-    """AfterShip had corrected the courier to the one that is wanted now: it is what we ask for from now on."""
-    tracking, slug = parcel.tracking, parcel.decision["courier"]["slug"]
-    if tracking is None or not slug or tracking.requested_courier == slug:
-        return
-    tracking.requested_courier = slug
-    tracking.save(update_fields=["requested_courier"])
-    check([tracking])
-
-
-def want_write(order: Order, priority: int = jobs.LIVE) -> None:
-    kind, upstream = JobKind.WRITE_BACK, upstream_key(order.project)
-    jobs.want([jobs.Wish(kind, str(order.pk), upstream, order.correlation_id, priority)])
+    ended(item, RemapItemState.MOVED, outcome)
+    tell_done("parcel remapped", remap, item)
 
 
 @transaction.atomic
 def bring_back(remap: Remap, item_id: int) -> None:
-    """Give one parcel back what it had, or note why it is left as it is. What the remap made for it is retired."""
-    item = taken(item_id, RemapItemState.MOVED, RemapState.UNDOING)
-    if item is None:
+    """Undo it for one parcel, or note why that is left as it is."""
+    item, undo = taken(item_id, RemapItemState.MOVED, RemapState.UNDOING), deed_of(remap.target).undo
+    if item is None or undo is None:
         return
-    if refusal := changed_since(item):
-        ended(item, RemapItemState.KEPT, refusal)
+    try:
+        outcome = undo(remap, item)
+    except LeftAsIs as refusal:
+        ended(item, RemapItemState.KEPT, str(refusal))
         return
-    parcel, before, made = item.parcel, item.before, item.parcel.tracking
-    tracking = tracking_of(before)
-    parcel.override, parcel.linked_for = before["override"], before["linked_for"]
-    parcel.route_trace, parcel.decision = before["route_trace"], before["decision"]
-    parcel.route = Route.objects.filter(pk=before["route"]).first()
-    parcel.tracking = tracking
-    parcel.save(update_fields=["override", "linked_for", "route_trace", "decision", "route", "tracking"])
-    if made and (tracking is None or made.pk != tracking.pk):
-        retire_unused([made.pk], f"remap #{remap.pk} was undone")
-    if tracking and not tracking.opened_at:
-        upstream = upstream_key(tracking.account)
-        jobs.want([jobs.Wish(JobKind.PUSH, tracking.pk, upstream, tracking.correlation_id)])
-    elif tracking:
-        want_write_back([tracking.pk])
-    else:
-        want_write(parcel.order)
-    came_back = tracking is None or tracking.pk == before["tracking"]
-    outcome = "It is what it was." if came_back else "Its number has another tracking by now, which it shows."
     ended(item, RemapItemState.UNDONE, outcome)
-    tell(
-        "remap undone",
-        remap=remap.pk,
-        number=parcel.tracking_number,
-        outcome=outcome,
-        correlation_id=parcel.order.correlation_id,
-    )
+    tell_done("remap undone", remap, item)
 
 
-def changed_since(item: RemapItem) -> str:
-    """Why the parcel is not brought back: what others did since stands."""
+def tell_done(step: str, remap: Remap, item: RemapItem) -> None:
     parcel = item.parcel
-    later = parcel.remap_items.filter(pk__gt=item.pk, state__in=[RemapItemState.WAITING, RemapItemState.MOVED]).first()
-    if later:
-        return f"It was remapped again since, in remap #{later.remap_id}."
-    if parcel.order.deleted_at or parcel.removed_at:
-        return "The parcel was removed since."
-    if is_another(parcel, item.after):
-        return "Its own number, carrier or direction changed since."
-    if parcel.override != item.after["override"]:
-        return "Somebody chose something else for it since."
-    return ""
-
-
-def tracking_of(before: dict[str, Any]) -> Tracking | None:
-    """The tracking that the parcel had, live again and locked. Another one that took its number's place stays."""
-    if before["tracking"] is None:
-        return None
-    rows = Tracking.objects.select_related("account").select_for_update(of=("self",))
-    tracking = rows.get(pk=before["tracking"])
-    if tracking.retired_at:
-        same = {"account": tracking.account, "tracking_number": tracking.tracking_number, "retired_at": None}
-        if successor := rows.filter(**same, requested_courier=before["requested_courier"]).first():
-            return successor
-        take_back(tracking)
-    if tracking.requested_courier != before["requested_courier"]:
-        tracking.requested_courier = before["requested_courier"]
-        tracking.save(update_fields=["requested_courier"])
-    check([tracking])
-    return tracking
-
-
-def snapshot(parcel: Parcel) -> dict[str, Any]:
-    """All of the parcel that a remap changes, and what it was chosen for: ready for JSON."""
-    tracking = parcel.tracking
-    return {
-        "override": parcel.override,
-        "linked_for": parcel.linked_for,
-        "wanted": wanted_for(parcel),
-        "route": parcel.route_id,
-        "route_trace": parcel.route_trace,
-        "decision": parcel.decision,
-        "tracking": parcel.tracking_id,
-        "account": tracking.account.key if tracking else "",
-        "requested_courier": tracking.requested_courier if tracking else "",
-    }
-
-
-def short(kept: dict[str, Any]) -> str:
-    """``main/dhl-germany``"""
-    if kept["tracking"] is None:
-        return "not tracked"
-    return f"{kept['account']}/{kept['requested_courier'] or 'detected'}"
+    code = parcel.order.correlation_id
+    tell(step, remap=remap.pk, number=parcel.tracking_number, outcome=item.outcome, correlation_id=code)

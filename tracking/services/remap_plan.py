@@ -23,15 +23,26 @@ from tracking.models import Parcel, RemapItem, Tracking
 from tracking.payloads import to_commercetools
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
+from tracking.services.deeds import Target
 from tracking.services.link import Choice, Chooser, wanted_for
 from tracking.services.push import is_mailed_by_aftership
 from tracking.services.write_back import parcel_state
 
-Target = Mapping[str, Any]
 Known = Mapping[str, Sequence[Tracking]]
 NOTHING_KNOWN: Known = {}
 ROUTE = ("route__project", "route__store", "route__brand")
-TARGETS = ("route", "account", "courier", "number")
+TARGETS = ("route", "account", "courier", "number", "fields", "stop", "upstream")
+CORRECTABLE = (  # AfterShip's names for what a courier may ask for besides the number (reference 4.4)
+    "destination_postal_code",
+    "destination_country_region",
+    "destination_state",
+    "origin_country_region",
+    "tracking_account_number",
+    "tracking_key",
+    "tracking_ship_date",
+)
+
+STAYS = (AtTarget.SAME, AtTarget.TOLD)
 
 
 @dataclass(frozen=True)
@@ -108,11 +119,15 @@ def drafted(parcel: Parcel, target: Target, chooser: Chooser) -> tuple[Parcel, C
 
 def override_for(parcel: Parcel, target: Target) -> dict[str, Any]:
     """What stands as chosen by hand afterwards. A new route, or the rules asked again, end an older choice of account
-    and courier; a number corrected by hand stays until it is corrected again.
+    and courier; what was corrected by hand (number, fields) stays until it is corrected again. Any choice of where it
+    goes ends that it is stopped.
     """
-    asks_anew = not target or "route" in target
-    stands = {name: value for name, value in parcel.override.items() if name == "number" or not asks_anew}
-    override = {**stands, **target}
+    kept = {"number", "fields"} if not target or "route" in target else {*parcel.override}
+    is_moved = not target or target.keys() & {"route", "account", "courier", "number"}
+    stands = {name: parcel.override[name] for name in kept & parcel.override.keys() if name != "stop" or not is_moved}
+    override = {**stands, **{name: value for name, value in target.items() if name != "upstream"}}
+    if "fields" in target:
+        override["fields"] = {**stands.get("fields", {}), **target["fields"]}
     if override.get("number") == parcel.tracking_number:
         del override["number"]
     return override
@@ -132,12 +147,23 @@ def fault_of(target: Target, number_of_parcels: int) -> str:
         return f"A parcel cannot be moved by its {unknown[0]}."
     if "number" in target and number_of_parcels > 1:
         return "A number can be given to one parcel only."
+    if fault := fault_of_correction(target):
+        return fault
     if "route" in target and not Route.objects.filter(pk=target["route"]).exists():
         return f"There is no route #{target['route']}."
     if "account" in target and not AfterShipAccount.objects.filter(key=target["account"]).exists():
         return f"There is no AfterShip account {target['account']}."
     if target.get("courier") and not Courier.objects.filter(slug=target["courier"]).exists():
         return f"There is no courier {target['courier']}."
+    return ""
+
+
+def fault_of_correction(target: Target) -> str:
+    """What is wrong with corrected fields, or with a number that is to be corrected in commercetools, too."""
+    if unknown := sorted(target.get("fields", {}).keys() - set(CORRECTABLE)):
+        return f"AfterShip knows no field {unknown[0]} that could be corrected."
+    if "upstream" in target and "number" not in target:
+        return "Only a number can be corrected in commercetools."
     return ""
 
 
@@ -157,7 +183,11 @@ def refusal_of(parcel: Parcel, draft: Parcel, choice: Choice | None, target: Tar
         return "No route matches it, and none was chosen."
     if "route" in target and choice.route.project_id != parcel.order.project_id:
         return f"Route {choice.route.title} belongs to another project."
+    if target.get("upstream") and not parcel.is_in_commercetools:
+        return "It is no parcel in commercetools: its number stands in a custom field or in the return information."
     ends_choice = not target and parcel.override != draft.override
+    ends_choice = ends_choice or parcel.override.get("fields") != draft.override.get("fields")
+    ends_choice = ends_choice or bool(target.get("upstream"))
     if place_of(parcel).key == place_after(draft, choice).key and not ends_choice:
         return "It is there already."
     return ""
@@ -223,7 +253,9 @@ def planned(
     fields: tuple[str, ...] = ()
     if then:
         target = target_of(now, then)
-        source = AtSource.NONE if target == AtTarget.SAME else source_of(parcel, is_shared=is_shared)
+        if target == AtTarget.SAME and parcel.override.get("fields") != draft.override.get("fields"):
+            target = AtTarget.TOLD
+        source = AtSource.NONE if target in STAYS else source_of(parcel, is_shared=is_shared)
         shopper = shopper_of(parcel, then, target)
         fields = rewritten(parcel, then, target)
     return PlannedMove(
@@ -267,7 +299,7 @@ def was_told(parcel: Parcel) -> bool:
 
 def rewritten(parcel: Parcel, then: Place, target: AtTarget) -> tuple[str, ...]:
     """Names of our fields on the parcel that would read differently, as soon as AfterShip has the target."""
-    if target == AtTarget.SAME:
+    if target in STAYS:
         return ()
     draft = copy(parcel)
     draft.tracking = then.tracking if target == AtTarget.USED else fresh(then)

@@ -37,7 +37,8 @@ from tracking.enums import (
     ToShopper,
 )
 from tracking.models import Job, Order, Parcel, Problem, Remap, RemapItem, StaffAction, Tracking
-from tracking.services import jobs, remap
+from tracking.services import jobs, remap, remap_move
+from tracking.services.apply_update import check
 from tracking.services.link import link_parcel, retire_unused, wanted_for
 from tracking.services.remap import (
     RemapConflict,
@@ -300,7 +301,7 @@ def test_a_courier_that_aftership_corrected_to_is_agreed_with(shop: Shop) -> Non
     parcel = shop.parcel(courier="ups")
     tracking = parcel.tracking
     assert tracking is not None
-    remap.check([tracking])
+    check([tracking])
     assert Problem.objects.filter(kind=ProblemKind.CARRIER_MISMATCH, closed_at=None).exists()
     assert plan_remap([parcel.pk], {"courier": "ups"})[0].at_target == AtTarget.SAME
     before, tracking_before = row(parcel), stored(tracking)
@@ -388,7 +389,8 @@ def test_a_run_that_is_killed_anywhere_is_simply_repeated(
 ) -> None:
     parcels = [shop.parcel() for _ in range(3)]
     started = start_remap([parcel.pk for parcel in parcels], {"courier": "ups"}, actor=None, reason="x")
-    calls, real = [], getattr(remap, place)
+    module = remap_move if hasattr(remap_move, place) else remap
+    calls, real = [], getattr(module, place)
 
     def killed(*args: Any, **kwargs: Any) -> Any:
         calls.append(args)
@@ -396,7 +398,7 @@ def test_a_run_that_is_killed_anywhere_is_simply_repeated(
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(remap, place, killed)
+    monkeypatch.setattr(module, place, killed)
     with pytest.raises(KeyboardInterrupt):
         run_remap(started.pk)
     done = run_out(started)
@@ -407,14 +409,14 @@ def test_a_run_that_is_killed_anywhere_is_simply_repeated(
 
 def test_a_failure_of_our_own_stops_one_parcel_only(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     parcels = [shop.parcel() for _ in range(3)]
-    real = remap.relink
+    real = remap_move.relink
 
     def broken(order: Order, parcel: Parcel, *args: Any) -> Any:
         if parcel.pk == parcels[1].pk:
             raise ValueError("a defect")
         return real(order, parcel, *args)
 
-    monkeypatch.setattr(remap, "relink", broken)
+    monkeypatch.setattr(remap_move, "relink", broken)
     done = moved(parcels, {"courier": "ups"})
     assert progress_of(done) == {RemapItemState.MOVED: 2, RemapItemState.SKIPPED: 1}
     assert "ValueError" in RemapItem.objects.get(parcel=parcels[1]).outcome
