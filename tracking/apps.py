@@ -1,9 +1,18 @@
 """What moves: orders, parcels, trackings, and the road between the two upstreams."""
 
 from django.apps import AppConfig
+from django.apps import apps as django_apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class TrackingConfig(AppConfig):
     name = "tracking"
     verbose_name = _("Tracking")
+
+    def ready(self) -> None:
+        """Roles get their permissions once these are made: by Django, after migrations, app by app."""
+        from tracking.services.roles import OURS, keep_roles
+
+        for app in OURS:
+            post_migrate.connect(keep_roles, sender=django_apps.get_app_config(app), dispatch_uid=f"roles of {app}")

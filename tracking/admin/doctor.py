@@ -27,7 +27,7 @@ from tracking.models import Run
 from tracking.services.doctor.examine import HOUSE, found_in, last_run, want, wanted_since
 from tracking.services.doctor.findings import is_go
 
-MAY_VIEW, MAY_CHECK = "stores.view_project", "stores.change_project"
+MAY_VIEW, MAY_CHECK = "stores.view_project", ("stores.change_project", "tracking.examine_connections")
 TONES = {Health.FINE: GOOD, Health.WARNING: DOUBTFUL, Health.BROKEN: BAD}
 WORST_FIRST = [Health.BROKEN, Health.WARNING, Health.FINE]
 LONG_WAIT = timedelta(minutes=2)
@@ -36,7 +36,7 @@ OLD = timedelta(days=1)
 
 def doctor_page(request: HttpRequest) -> HttpResponse:
     """GET shows, POST asks for an examination. Two queries for the rows, whatever was found."""
-    if not request.user.has_perm(MAY_VIEW) or (request.method == "POST" and not request.user.has_perm(MAY_CHECK)):
+    if not request.user.has_perm(MAY_VIEW) or (request.method == "POST" and not may_check(request.user)):
         raise PermissionDenied
     needs_all_stores(request.user)
     if request.method not in ("GET", "HEAD", "POST"):
@@ -57,10 +57,15 @@ def doctor_page(request: HttpRequest) -> HttpResponse:
         "waits": age(asked_at) if asked_at and not under_way else "",
         "is_stuck": bool(asked_at and asked_at < timezone.now() - LONG_WAIT),
         "tables": tables(last) if last else [],
-        "may_check": request.user.has_perm(MAY_CHECK),
+        "may_check": may_check(request.user),
     }
     request.current_app = admin.site.name
     return TemplateResponse(request, "admin/tracking/doctor.html", context)
+
+
+def may_check(user: Any) -> bool:
+    """Who may change connections, or may have them examined."""
+    return any(user.has_perm(permission) for permission in MAY_CHECK)
 
 
 def verdict(run: Run) -> Any:

@@ -40,12 +40,12 @@ MOST_NAMED = 100
 def import_page(request: HttpRequest) -> HttpResponse:
     """POST ``connection`` (project or aftershipaccount), ``pk`` (empty: every active one), ``back`` (a model's list).
 
-    Needs the permission to change such connections.
+    Needs the permission to change such connections, or to have them examined.
     """
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     model = CONNECTIONS.get(request.POST.get("connection", ""))
-    if model is None or not request.user.has_perm(f"stores.change_{model._meta.model_name}"):
+    if model is None or not may_import(request.user, model._meta.model_name or ""):
         raise PermissionDenied
     rows: QuerySet[Any] = visible(request.user, model.objects.filter(is_active=True))
     pk = request.POST.get("pk", "")
@@ -61,6 +61,11 @@ def import_page(request: HttpRequest) -> HttpResponse:
     lists = {"store": Store, "channel": Channel, "courier": Courier}
     back = lists.get(request.POST.get("back", ""))
     return HttpResponseRedirect(list_of(back) if back else page_of(asked[0]) if asked else list_of(model))
+
+
+def may_import(user: Any, connection: str) -> bool:
+    """Who may change such connections, or may have them examined."""
+    return user.has_perm(f"stores.change_{connection}") or user.has_perm("tracking.examine_connections")
 
 
 class ImportButton:
@@ -81,7 +86,7 @@ class ImportButton:
                 "connection": self.import_connection,
                 "pk": connection.pk if connection else "",
                 "back": "" if connection else self.opts.model_name,
-                "may": request.user.has_perm(f"stores.change_{self.import_connection}"),
+                "may": may_import(request.user, self.import_connection),
                 "last": link(last, last.subject) if last and request.user.has_perm("tracking.view_run") else "",
                 "when": age(last.started_at) if last else "",
                 "lines": in_words(last) if last else [],

@@ -43,6 +43,8 @@ from tracking.services.scope import visible
 from tracking.services.story import ending
 
 MAY_REMAP = "tracking.remap_parcel"
+IN_BULK = "tracking.remap_in_bulk"
+MOST_ALONE = 20  # without the permission to move many
 MOST_PARCELS = 5_000
 MOST_SHOWN = 50
 MOST_REASON = 500
@@ -69,7 +71,8 @@ def remap_page(request: HttpRequest) -> HttpResponse:
     )
     if not ids:
         return HttpResponseRedirect(list_of(Remap))
-    if request.method != "POST" or "choose" in request.POST:
+    is_too_many = len(ids) > MOST_ALONE and not request.user.has_perm(IN_BULK)
+    if request.method != "POST" or "choose" in request.POST or is_too_many:
         return choose_page(request, ids, request.POST or request.GET)
     target, fault = target_in(request.POST)
     if fault or target is None:
@@ -92,6 +95,10 @@ def choose_page(
     request: HttpRequest, ids: Sequence[int], given: QueryDict | None = None, fault: str = ""
 ) -> HttpResponse:
     """Where do they go? Nothing is changed by looking."""
+    if len(ids) > MOST_ALONE and not request.user.has_perm(IN_BULK):
+        words = _("You may move %(n)s parcels at once; ask a lead to move more.") % {"n": MOST_ALONE}
+        messages.error(request, words)
+        return HttpResponseRedirect(list_of(Parcel))
     if len(ids) > MOST_PARCELS:
         words = _("At most %(n)s parcels can be moved at once.") % {"n": f"{MOST_PARCELS:,}"}
         messages.error(request, words)

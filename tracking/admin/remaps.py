@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -104,7 +104,15 @@ class RemapAdmin(HistoryAdmin):
     @admin.action(description=gettext_lazy("Undo"), permissions=["act"])
     def undo(self, request: HttpRequest, queryset: QuerySet[Remap]) -> HttpResponse | None:
         """Every parcel goes back to what it was, unless it was moved again since."""
-        count = sum(undo_remap(remap, request.user) for remap in queryset)
+        mine = queryset if request.user.has_perm("tracking.undo_others") else queryset.filter(actor=request.user)
+        if foreign := queryset.count() - mine.count():
+            words = ngettext(
+                "%(n)d remap is somebody else's: ask them, or a lead, to undo it.",
+                "%(n)d remaps are somebody else's: ask them, or a lead, to undo them.",
+                foreign,
+            )
+            self.message_user(request, words % {"n": foreign}, messages.WARNING)
+        count = sum(undo_remap(remap, request.user) for remap in mine)
         tasks.kick()
         said = report(
             count,

@@ -6,6 +6,7 @@ from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.people import StoreLimit
 from tracking.models.problems import Problem
+from tracking.models.roles import Role
 from tracking.models.runs import Run
 from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
@@ -34,6 +35,7 @@ __all__ = [
     "Refusal",
     "Remap",
     "RemapItem",
+    "Role",
     "Run",
     "SeenCode",
     "StaffAction",

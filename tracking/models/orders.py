@@ -156,6 +156,7 @@ class Parcel(models.Model):
     class Meta:
         permissions = [
             ("remap_parcel", "Can move parcels to another route, account, courier or number"),
+            ("remap_in_bulk", "Can move many parcels at once"),
             ("mark_parcel", "Can mark parcels as delivered, lost or returned"),
             ("retrack_parcel", "Can have AfterShip track parcels again"),
             ("stop_parcel", "Can stop the tracking of parcels"),

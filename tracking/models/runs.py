@@ -25,6 +25,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        permissions = [("examine_connections", "Can have connections examined, and stores and couriers imported")]
         ordering = ["-started_at"]
         constraints = [
             models.UniqueConstraint(

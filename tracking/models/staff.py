@@ -112,6 +112,7 @@ class StaffAction(models.Model):
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        permissions = [("undo_others", "Can undo what others did")]
         ordering = ["-made_at"]
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=StaffActionKind.values), name="staff_action_kind_known")

@@ -23,13 +23,13 @@ from typing import Any
 import yaml
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
-from django.db.models import Q
 
-from stores.models import Project
+from stores.models import Project, Store
+from tracking.models import StoreLimit
 from tracking.sandbox.client import SandboxClient
 from tracking.sandbox.life import Life, Storefront
 from tracking.services.setup import set_up
@@ -52,10 +52,13 @@ MAPPINGS = {
     "Evri": "myhermes-uk",
     "UPS": "ups",
 }
-# What a support agent may do besides looking: rules, remaps, reading again, replaying and requeueing.
-AGENT_RIGHTS = [
-    *(f"{verb}_{rule}" for verb in ("add", "change", "delete") for rule in ("route", "carriermapping", "statusrule")),
-    *("remap_parcel", "requeue_job", "change_order", "change_parcel", "change_receipt", "change_job"),
+# Log-ins beside the administrator's: name, role, the only store whose orders it sees, and what it is called.
+PEOPLE = [
+    ("agent", "agent", "", "support agent"),
+    ("agent-de", "agent", "de-web", "agent, German store"),
+    ("manager", "lead", "", "manager"),
+    ("operator", "operations", "", "operations"),
+    ("guest", "viewer", "", "sees no personal data"),
 ]
 STORY = "trackbridge.story"
 COLOURS = {"tracking opened": 36, "order written": 32, "problem opened": 31, "will be tried again": 33, "gave up": 31}
@@ -95,7 +98,7 @@ class Command(BaseCommand):
             self.end()
 
     def prepare_database(self) -> None:
-        """A fresh database with two log-ins: the sandbox forgets too, so nothing may be left of last time."""
+        """A fresh database with a log-in per role: the sandbox forgets too, so nothing may be left of last time."""
         if not settings.IS_SQLITE:
             raise CommandError("The demo begins with an empty database: it runs on the SQLite file in var/ only.")
         connections.close_all()
@@ -103,12 +106,12 @@ class Command(BaseCommand):
         for suffix in ("", "-wal", "-shm"):
             name.with_name(name.name + suffix).unlink(missing_ok=True)
         call_command("migrate", verbosity=0)
-        self.passwords = {"admin": secrets.token_urlsafe(9), "agent": secrets.token_urlsafe(9)}
         users = get_user_model().objects
+        self.passwords = {name: secrets.token_urlsafe(9) for name in ("admin", *(one[0] for one in PEOPLE))}
         users.create_superuser("admin", password=self.passwords["admin"])
-        agent = users.create_user("agent", password=self.passwords["agent"], is_staff=True)
-        ours = Permission.objects.filter(content_type__app_label__in=["tracking", "stores"])
-        agent.user_permissions.set(ours.filter(Q(codename__startswith="view_") | Q(codename__in=AGENT_RIGHTS)))
+        for name, role, _store, _words in PEOPLE:
+            user = users.create_user(name, password=self.passwords[name], is_staff=True)
+            user.groups.add(Group.objects.get(name=role))
 
     def connect(self, sandbox: SandboxClient, sandbox_url: str) -> None:
         """Make both upstreams know each other and us: in the sandbox, and in our configuration file."""
@@ -126,6 +129,10 @@ class Command(BaseCommand):
         path = self.var / "demo.yaml"
         path.write_text(yaml.safe_dump(configuration(sandbox_url), sort_keys=False), encoding="utf-8")
         call_command("apply_config", str(path), stdout=self.log)
+        for name, _role, store, _words in PEOPLE:
+            if store:
+                user = get_user_model().objects.get(username=name)
+                StoreLimit.objects.create(user=user, store=Store.objects.get(key=store))
         for line in set_up(Project.objects.get(key=PROJECT)):
             self.log.write(line + "\n")
         sandbox.set_dials(webhooks={"duplicate_rate": 0.15, "shuffle_seconds": 2}, commercetools={"fail_rate": 0.02})
@@ -152,12 +159,13 @@ class Command(BaseCommand):
                 self.stdout.write(told)
 
     def introduce(self, sandbox_url: str) -> None:
+        people = "\n".join(f"    {words:<22} {name} / {self.passwords[name]}" for name, _, _, words in PEOPLE)
         self.stdout.write(f"""
 Trackbridge is live, with two storefronts (German and English) shipping.
 
   Console           {self.url}/admin/
-    administrator   admin / {self.passwords["admin"]}
-    support agent   agent / {self.passwords["agent"]}
+    administrator          admin / {self.passwords["admin"]}
+{people}
   Orders as commercetools has them   {sandbox_url}/_sandbox/commercetools/{PROJECT}/orders
   Trackings as AfterShip has them    {sandbox_url}/_sandbox/aftership/{FRONTS[0].account}/trackings
   API               {self.url}/api/docs/
