@@ -1,4 +1,4 @@
-"""Django's middleware for people. Webhooks pass it by: they bring no session, no language and no log-in.
+"""Django's middleware for people. Webhooks and shoppers pass it by: they bring no session and no log-in.
 
 `viewer` tells code far from the request (a column, a block of a page) who looks at the page that is being made.
 """
@@ -18,7 +18,8 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
-WEBHOOKS = "/webhooks/"
+# Webhooks, and the pages of shoppers: those set no cookie and choose their language themselves.
+NOBODYS = ("/webhooks/", "/track/", "/go/", "/brand/", "/api/v1/track/")
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
@@ -29,10 +30,10 @@ def viewer() -> Any:
 
 
 class PeopleOnly(MiddlewareMixin):
-    """What comes after it in the order of bases is left out for webhooks."""
+    """What comes after it in the order of bases is left out at the addresses in NOBODYS."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(WEBHOOKS):
+        if request.path_info.startswith(NOBODYS):
             return self.get_response(request)
         return super().__call__(request)
 

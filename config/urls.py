@@ -9,6 +9,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", include("tracking.admin.urls")),
     path("admin/", admin.site.urls),
+    path("", include("tracking.pages.urls")),
     path("webhooks/", include("tracking.webhooks.urls")),
     path("api/v1/", include("tracking.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -333,3 +333,19 @@ class Flag(models.TextChoices):
     SPLIT = "split", _("Several parcels")
     NOT_ALL_SHIPPED = "not_all_shipped", _("Not all shipped yet")
     RETURN = "return", _("Customer return")
+
+
+class ShopperEvent(models.TextChoices):
+    """What of shoppers is counted."""
+
+    VIEW = "view", _("Looked at their order")
+    SHOWN = "shown", _("Was shown the promotion")
+    CLICK = "click", _("Followed the promotion")
+
+
+class ShopperPlace(models.TextChoices):
+    """Where it happened."""
+
+    PAGE = "page", _("Tracking page")
+    EMBED = "embed", _("In the storefront")
+    MAIL = "mail", _("Mail")

@@ -8,6 +8,7 @@ from tracking.models.people import StoreLimit
 from tracking.models.problems import Problem
 from tracking.models.roles import Role
 from tracking.models.runs import Run
+from tracking.models.shoppers import LookupCount, Promotion, ShopperCount
 from tracking.models.staff import Erasure, Remap, RemapItem, StaffAction
 from tracking.models.trackings import Checkpoint, Tracking
 from tracking.models.usual import Outage, Pulse, Usual, WaitDay
@@ -23,6 +24,7 @@ __all__ = [
     "Heartbeat",
     "IgnoredCarrier",
     "Job",
+    "LookupCount",
     "Mailer",
     "Message",
     "NumberForm",
@@ -30,6 +32,7 @@ __all__ = [
     "Outage",
     "Parcel",
     "Problem",
+    "Promotion",
     "Pulse",
     "Receipt",
     "Refusal",
@@ -38,6 +41,7 @@ __all__ = [
     "Role",
     "Run",
     "SeenCode",
+    "ShopperCount",
     "StaffAction",
     "StoreLimit",
     "Tracking",
