@@ -72,6 +72,7 @@ class HistoryAdmin(LookedAtOnly, ConsoleAdmin):
     """Rows that tell what happened. Whoever may change the model may press its buttons; nobody edits a row."""
 
     empty_list_words: Any = _("Nothing here yet.")
+    page_template = "admin/tracking/story.html"
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """May this person press the buttons of this model?"""
@@ -109,7 +110,7 @@ class HistoryAdmin(LookedAtOnly, ConsoleAdmin):
             **(extra_context or {}),
         }
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/tracking/story.html", context)
+        return TemplateResponse(request, self.page_template, context)
 
     def buttons(self, request: HttpRequest, row: Any) -> list[tuple[str, Any]]:
         """Names and labels of the actions that this person may press, and that make sense for this row."""

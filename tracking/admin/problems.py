@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -22,6 +23,7 @@ from tracking.admin.carriers import map_address, map_link
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_lines, when
 from tracking.admin.filters import ProblemStateFilter
+from tracking.admin.problem_page import done_block, handling_facts, handling_part, problem_acts
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import story_codes
 from tracking.admin.viewer import seen
@@ -37,11 +39,12 @@ class ProblemAdmin(HistoryAdmin):
 
     list_display = ["shown_kind", "cause_and_step", "about", "since", "occurrences", "seen", "closed"]
     list_filter = [ProblemStateFilter, ("kind", ChoicesDropdownFilter), ("order__project", RelatedFilter)]
-    list_select_related = ["order__project", "order__store", "parcel", "tracking", "job"]
+    list_select_related = ["order__project", "order__store", "parcel", "tracking", "job", "assignee", "suppressed_by"]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
     actions = ["remap_alike"]
+    page_template = "admin/tracking/problem.html"
 
     def has_remap_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(MAY_REMAP)
@@ -91,9 +94,15 @@ class ProblemAdmin(HistoryAdmin):
     def closed(self, problem: Problem) -> SafeString | str:
         return two_lines(age(problem.closed_at), problem.closed_reason) if problem.closed_at else _("open")
 
+    def page_for(self, request: HttpRequest, problem: Problem) -> Page:
+        page, part = self.page(problem), handling_part(request, problem)
+        blocks = [*([part] if part else []), *page.blocks]
+        return replace(page, blocks=blocks, acts=problem_acts(request, problem))
+
     def page(self, problem: Problem) -> Page:
         rows: list[tuple[str, Any]] = [
             (_("Next step"), _("none: it is closed") if problem.closed_at else problem.next_step),
+            *handling_facts(problem),
             (_("Order"), link(problem.order)),
             (_("Parcel"), link(problem.parcel)),
             (_("Tracking"), link(problem.tracking)),
@@ -110,6 +119,7 @@ class ProblemAdmin(HistoryAdmin):
             facts=rows,
             blocks=[
                 *evidence_blocks(problem),
+                done_block(problem),
                 story.attempts_block(Attempt.objects.filter(correlation_id__in=codes), q=problem.correlation_id),
                 story.receipts_block(codes),
             ],

@@ -8,17 +8,27 @@ from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.doctor import doctor_page
 from tracking.admin.find import find_page
+from tracking.admin.handle import handle_page
+from tracking.admin.outages import outages_page, usual_page
+from tracking.admin.queues import queue_page, queues_page
 from tracking.admin.registry import import_page
 from tracking.admin.remap_pages import remap_page
 from tracking.admin.revisions import check_page
 from tracking.admin.rule_preview import preview_page
 from tracking.admin.rules import move_page
 from tracking.admin.story_page import story_page
+from tracking.admin.team import team_page
 from tracking.admin.unrouted import unrouted_page
 
 urlpatterns = [
     path("find/", admin.site.admin_view(find_page), name="find"),
     path("import-registry/", admin.site.admin_view(import_page), name="import-registry"),
+    path("queues/", admin.site.admin_view(queues_page), name="queues"),
+    path("queues/handle/", admin.site.admin_view(handle_page), name="queue-handle"),
+    path("queues/outages/", admin.site.admin_view(outages_page), name="outages"),
+    path("queues/team/", admin.site.admin_view(team_page), name="team"),
+    path("queues/usual/", admin.site.admin_view(usual_page), name="usual"),
+    path("queues/<slug:kind>/", admin.site.admin_view(queue_page), name="queue"),
     path("doctor/", admin.site.admin_view(doctor_page), name="doctor"),
     path("unrouted/", admin.site.admin_view(unrouted_page), name="unrouted"),
     path("story/", admin.site.admin_view(story_page), name="story"),

@@ -86,6 +86,7 @@ class Problem(models.Model):
         indexes = [
             models.Index(fields=["kind", "opened_at"], condition=Q(closed_at=None), name="problem_open"),
             models.Index(fields=["kind", "due_at"], condition=Q(closed_at=None), name="problem_by_urgency"),
+            models.Index(fields=["due_at", "id"], condition=Q(closed_at=None), name="problem_most_urgent"),
             models.Index(fields=["assignee", "due_at"], condition=Q(closed_at=None), name="problem_of_person"),
             models.Index(fields=["closed_at"], condition=Q(closed_at__isnull=False), name="problem_closed"),
             models.Index(fields=["opened_at"], name="problem_newest"),

@@ -67,11 +67,14 @@ class Trouble:
 
 
 def troubles_of(tracking: Tracking, attempts: int = 1) -> list[Trouble]:
-    """What its status says by itself, without any look at the clock. ``attempts`` failed so far."""
+    """What its status says by itself, without any look at the clock. ``attempts`` failed so far.
+
+    In our words: those of carriers may name people, and a cause is logged.
+    """
     status, subtag, since = tracking.status, tracking.subtag, tracking.status_changed_at
     deadline = deadline_of(tracking)
     if status == ParcelStatus.ATTEMPT_FAILED:
-        words = f"{attempts} delivery attempt{'' if attempts == 1 else 's'} failed. {tracking.last_message}".strip()
+        words = f"{attempts} delivery attempt{'' if attempts == 1 else 's'} failed.{until(deadline)}"
         return [trouble(tracking, ProblemKind.ATTEMPTS_FAILED, words, since, deadline)]
     if status == ParcelStatus.EXCEPTION and subtag in NEEDS_ADDRESS:
         words = f"{NEEDS_ADDRESS[subtag]}{until(deadline)}"

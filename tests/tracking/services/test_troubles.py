@@ -91,12 +91,12 @@ def test_attempts_are_counted_and_the_words_follow(tracking: Tracking) -> None:
     for _ in range(2):
         make.make_checkpoint(tracking, tag="AttemptFail")
     make.make_checkpoint(tracking, tag="AttemptFail", is_fenced=True)
-    news(tracking, "attempt_failed", last_message="Nobody at home.")
-    assert Problem.objects.get().cause == "2 delivery attempts failed. Nobody at home."
+    news(tracking, "attempt_failed", last_message="Left with Ms Miller.")
+    assert Problem.objects.get().cause == "2 delivery attempts failed."
     make.make_checkpoint(tracking, tag="AttemptFail")
-    news(tracking, "attempt_failed", last_message="Nobody at home.", status_changed_at=NOW + timedelta(days=1))
+    news(tracking, "attempt_failed", last_message="Left with Ms Miller.", status_changed_at=NOW + timedelta(days=1))
     problem = Problem.objects.get()
-    assert (problem.cause, problem.occurrences) == ("3 delivery attempts failed. Nobody at home.", 2)
+    assert (problem.cause, problem.occurrences) == ("3 delivery attempts failed.", 2)
 
 
 def test_what_a_person_closed_stays_closed_until_something_new_happens(tracking: Tracking) -> None:
