@@ -1,6 +1,7 @@
 """The console: what support staff and engineers see of the rows. Importing this package registers all of it."""
 
 from tracking.admin import (
+    acts,
     connections,
     contacts,
     dashboard,
@@ -17,6 +18,7 @@ from tracking.admin import (
 )
 
 __all__ = [
+    "acts",
     "connections",
     "contacts",
     "dashboard",

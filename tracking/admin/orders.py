@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -21,6 +22,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from stores.admin import RelatedFilter
 from tracking import tasks
 from tracking.admin import story, why
+from tracking.admin.act_pages import act_on
+from tracking.admin.acts import ACTS
 from tracking.admin.base import Facts, HistoryAdmin, Page, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import (
@@ -44,6 +47,7 @@ from tracking.admin.order_registry import (
     Folded,
     ShownOrder,
     acts_of_order,
+    acts_of_parcel,
     order_section,
     sections_of,
 )
@@ -251,10 +255,51 @@ class ParcelAdmin(HistoryAdmin):
     ordering = ["-pk"]
     search_fields = ["tracking_number"]
     search_help_text = gettext_lazy("Tracking or order number, e-mail, id or code")
-    actions = ["remap"]
+    actions = ["remap", "retrack", "mark_delivered", "mark_lost", "mark_returned", "stop", "correct_courier"]
 
     def has_remap_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(MAY_REMAP)
+
+    def has_retrack_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(ACTS["retrack"].permission)
+
+    def has_mark_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(ACTS["delivered"].permission)
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(ACTS["stop"].permission)
+
+    def asked(self, request: HttpRequest, key: str, queryset: QuerySet[Parcel]) -> HttpResponse:
+        """The page that shows what it would do to these parcels; nothing is changed yet."""
+        ids = sorted(queryset.values_list("pk", flat=True))
+        return act_on(request, ACTS[key], ids, is_asked=True)
+
+    @admin.action(description=ACTS["retrack"].label, permissions=["retrack"])
+    def retrack(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "retrack", queryset)
+
+    @admin.action(description=ACTS["delivered"].label, permissions=["mark"])
+    def mark_delivered(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "delivered", queryset)
+
+    @admin.action(description=ACTS["lost"].label, permissions=["mark"])
+    def mark_lost(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "lost", queryset)
+
+    @admin.action(description=ACTS["returned"].label, permissions=["mark"])
+    def mark_returned(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "returned", queryset)
+
+    @admin.action(description=ACTS["stop"].label, permissions=["stop"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "stop", queryset)
+
+    @admin.action(description=ACTS["courier"].label, permissions=["remap"])
+    def correct_courier(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
+        return self.asked(request, "courier", queryset)
+
+    def page_for(self, request: HttpRequest, parcel: Parcel) -> Page:
+        return replace(self.page(parcel), acts=acts_of_parcel(request, parcel))
 
     @admin.action(description=gettext_lazy("Remap"), permissions=["remap"])
     def remap(self, request: HttpRequest, queryset: QuerySet[Parcel]) -> HttpResponse:
@@ -262,7 +307,8 @@ class ParcelAdmin(HistoryAdmin):
         return choose_page(request, sorted(queryset.values_list("pk", flat=True)))
 
     def fits(self, action: str, parcel: Parcel) -> bool:
-        return action != "remap" or parcel.removed_at is None
+        """On its own page the acts are buttons that say more."""
+        return action == "remap" and parcel.removed_at is None
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(pk__in=parcels_by(search_term).values("pk")) if search_term else queryset, False

@@ -26,6 +26,7 @@ from tracking.admin.display import (
     MOVING,
     NOTHING,
     WAITING,
+    as_given,
     badge,
     lines,
     link,
@@ -33,7 +34,7 @@ from tracking.admin.display import (
     page_of,
     two_lines,
 )
-from tracking.enums import AtSource, AtTarget, RemapState, ToShopper
+from tracking.enums import AtSource, AtTarget, ParcelStatus, RemapState, ToShopper
 from tracking.models import Parcel, Remap
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
@@ -212,7 +213,14 @@ def target_words(target: dict[str, Any], route: Route | None = None) -> str:
     """The target as a sentence's end; ``route`` is the row that it names, where it is at hand. No query."""
     if not target:
         return _("what the rules say now")
+    if "mark" in target:
+        at = as_given(str(target.get("at", "")))
+        return _("%(status)s, %(at)s") % {"status": ParcelStatus(target["mark"]).label, "at": at}
     parts = {
+        "retrack": _("tracked again"),
+        "stop": _("no longer tracked"),
+        "fields": ", ".join(sorted(target.get("fields", {}))),
+        "upstream": _("in commercetools, too"),
         "route": _("route %(name)s") % {"name": route.title if route else f"#{target.get('route')}"},
         "account": _("account %(key)s") % {"key": target.get("account")},
         "courier": _("courier %(slug)s") % {"slug": target.get("courier")}

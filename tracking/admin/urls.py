@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
+from tracking.admin.act_pages import act_page
 from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
@@ -17,6 +18,7 @@ from tracking.admin.revisions import check_page
 from tracking.admin.rule_preview import preview_page
 from tracking.admin.rules import move_page
 from tracking.admin.story_page import story_page
+from tracking.admin.sync_page import sync_page
 from tracking.admin.team import team_page
 from tracking.admin.unrouted import unrouted_page
 
@@ -36,6 +38,8 @@ urlpatterns = [
     path("courier-codes/rule/", admin.site.admin_view(status_rule_page), name="status-rule"),
     path("carriers/", admin.site.admin_view(carriers_page), name="carriers"),
     path("carriers/map/", admin.site.admin_view(carriers_map_page), name="carriers-map"),
+    path("act/<slug:key>/", admin.site.admin_view(act_page), name="act"),
+    path("sync/<int:pk>/", admin.site.admin_view(sync_page), name="sync"),
     path("remap/", admin.site.admin_view(remap_page), name="remap"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
     path("rules/preview/", admin.site.admin_view(preview_page), name="rules-preview"),
