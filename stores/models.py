@@ -23,6 +23,7 @@ from stores.carriers import normalise_carrier
 from stores.fields import EncryptedTextField
 from stores.routing import conditions_key
 from stores.statuses import MessageKind, ParcelStatus
+from stores.zones import validate_zone
 
 key_validator = RegexValidator(r"^[A-Za-z0-9_-]{2,256}\Z", _("2 to 256 letters, digits, _ or -."))
 colour_validator = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour such as #0b5fff."))
@@ -253,6 +254,13 @@ class Store(Registered):
         blank=True,
         default="",
         help_text=_("Whether the shipment state of its orders follows their parcels. Empty: as the project says."),
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        validators=[validate_zone],
+        help_text=_("Its days in figures, such as Europe/Berlin. Empty: the zone of its first country."),
     )
 
     class Meta:
