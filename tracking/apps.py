@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 from django.apps import apps as django_apps
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,8 +11,14 @@ class TrackingConfig(AppConfig):
     verbose_name = _("Tracking")
 
     def ready(self) -> None:
-        """Roles get their permissions once these are made: by Django, after migrations, app by app."""
+        """Roles get their permissions once these are made: by Django, after migrations, app by app.
+
+        Triggers give way to migrations, and come back after them.
+        """
+        from tracking import triggers
         from tracking.services.roles import OURS, keep_roles
 
         for app in OURS:
             post_migrate.connect(keep_roles, sender=django_apps.get_app_config(app), dispatch_uid=f"roles of {app}")
+        pre_migrate.connect(triggers.remove, sender=self, dispatch_uid="trackbridge triggers")
+        post_migrate.connect(triggers.install, sender=self, dispatch_uid="trackbridge triggers")

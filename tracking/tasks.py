@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 
 from tracking.models import Heartbeat
 from tracking.services import learn
+from tracking.services.changes import wish_for_figures
 from tracking.services.doubts import examine_all
 from tracking.services.poll import poll_all
 from tracking.services.poll_project import poll_projects
@@ -95,6 +96,7 @@ def run_sweep() -> None:
     """
     Failure.objects.filter(stopped__lt=timezone.now() - FAILURES_KEPT).delete()
     release()
+    wish_for_figures()  # a pump that is never idle does not
     pump(settings.PUMP_SECONDS)
 
 

@@ -1,3 +1,4 @@
+from tracking.models.changes import Change
 from tracking.models.contacts import Contact, HashKey
 from tracking.models.inbox import Receipt, Refusal
 from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
@@ -17,6 +18,7 @@ from tracking.models.writes import Write
 __all__ = [
     "Attempt",
     "BlockedAddress",
+    "Change",
     "Checkpoint",
     "Contact",
     "Erasure",

@@ -12,6 +12,7 @@ offset, ``at`` is the local time as if it were UTC: good for ordering and for da
 - ``delivered``: at the shopper's, not back at the sender's. A parcel that goes out again after it was not delivered.
 - ``turned_back``, ``returned``: on its way back, and there; neither for one that was sent out once more.
 - ``exception``: the first one ever, also where it is long over. ``last_news``: the newest scan, whatever it says.
+- ``first_estimate`` (no scan: set by ``lives.py``): ``at`` is when AfterShip gave the first, ``local`` its day.
 """
 
 from __future__ import annotations

@@ -157,6 +157,8 @@ class Chooser:
         parcel.route = chosen or (self.route(decision.rule.id) if decision.rule else None)
         if parcel.route is None:
             return None
+        # What was promised stays promised, whatever the route says later.
+        parcel.decision["promise_days"] = parcel.route.promised_days(order.destination_country)
         account = self.account(by_hand["account"]) if "account" in by_hand else None
         account = account or (None if parcel.route.do_not_track else parcel.route.account)
         if by_hand.get("stop"):

@@ -34,6 +34,9 @@ def take_life(tracking: Tracking, scans: Iterable[Scan], rules: StatusRules) -> 
         scans, status=tracking.status, delivered_at=tracking.delivered_at, rule=rule if rules.rules else None
     )
     tracking.clocks, tracking.tallies = life
+    if tracking.estimates:
+        learned_at, day = tracking.estimates[0]
+        tracking.clocks["first_estimate"] = {"at": learned_at, "local": day, "is_offset_known": True}
     tracking.first_scan_at = moment_of(life.clocks.get("first_scan"))
     tracking.last_news_at = moment_of(life.clocks.get("last_news"))
 

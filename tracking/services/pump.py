@@ -34,12 +34,14 @@ from tracking.services import connections, jobs
 from tracking.services.apply_status_rules import apply_changed_rules
 from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import openings, patience
+from tracking.services.changes import wish_for_figures
 from tracking.services.collect import collect_order, note_messages
 from tracking.services.connections import Probe
 from tracking.services.correct_number import correct_number
 from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
 from tracking.services.follow import complete_tracking, refresh_tracking, retrack_tracking
+from tracking.services.handlers import HANDLERS
 from tracking.services.ledger import Ledger, recorded
 from tracking.services.poll import poll_account
 from tracking.services.poll_project import poll_project
@@ -66,7 +68,7 @@ OWN_HEARTBEAT = "TRACKBRIDGE_HEARTBEAT"  # environment variable: the row that th
 
 NO_ANSWER = {"unreachable", "timeout", "dropped"}
 DEADLOCKS = {"40P01", "40001"}  # PostgreSQL undid this transaction in favour of another: doing it again helps
-HANDLERS: dict[str, Callable[[str], object]] = {
+HANDLERS |= {
     JobKind.COLLECT: lambda subject: collect_order(int(subject)),
     JobKind.PUSH: push_tracking,
     JobKind.UPDATE: update_tracking,
@@ -118,7 +120,7 @@ def pump(seconds: float) -> Pumped:
         total.jobs += started
         if not receipts and not started:
             is_young = looked_at - began_at <= LEAST_SECONDS
-            if not is_young and not runner.in_flight and not is_due_soon():
+            if not is_young and not runner.in_flight and not wish_for_figures() and not is_due_soon():
                 break
             runner.wait(IDLE_SLEEP_SECONDS)
     return total
@@ -138,7 +140,7 @@ def drain_everything(report: Callable[[Pumped], None] | None = None) -> Pumped:
         if report and (receipts or started):
             report(total)
         if not receipts and not started:
-            if not runner.in_flight and not is_slot_due_soon():
+            if not runner.in_flight and not wish_for_figures() and not is_slot_due_soon():
                 return total
             runner.wait(IDLE_SLEEP_SECONDS)
 

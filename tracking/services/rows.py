@@ -44,6 +44,24 @@ def update_rows(rows: Collection[Model], fields: Sequence[str]) -> None:
         cursor.execute(f"{update} WHERE {meta.db_table}.{key} = fresh.{key}", [as_json(rows, columns)])
 
 
+def upsert_rows(rows: Collection[Model], key: Sequence[str]) -> None:
+    """INSERT rows with all their columns; of those that are there under the ``key`` (column names), UPDATE the others.
+
+    Part of the caller's transaction.
+    """
+    if not rows:
+        return
+    meta = next(iter(rows))._meta
+    columns = list(meta.concrete_fields)
+    names = ", ".join(column.column for column in columns)
+    assignments = ", ".join(f"{one.column} = excluded.{one.column}" for one in columns if one.column not in key)
+    insert = f"INSERT INTO {meta.db_table} ({names}) SELECT {names} FROM {source(columns)}"  # noqa: S608 our models
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{insert} WHERE true ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assignments}", [as_json(rows, columns)]
+        )
+
+
 def source(columns: Sequence[Field[Any, Any]]) -> str:
     """The table ``fresh`` with these columns, of one parameter: what ``as_json`` makes."""
     if connection.vendor == "postgresql":

@@ -180,6 +180,7 @@ RULES: dict[str, Rule] = {
     "stores.Store": by_store("pk"),
     "tracking.Attempt": by_code,
     "tracking.BlockedAddress": nobody,
+    "tracking.Change": nobody,
     "tracking.Checkpoint": by_tracking(),
     "tracking.Contact": by_order(),
     "tracking.Erasure": nobody,

@@ -1,0 +1,92 @@
+"""Marks of changed rows, made by triggers: a bulk UPDATE, a form of the console and a hand in psql all leave one.
+
+    UPDATE of a column below, INSERT of a parcel ─ trigger ─> tracking_change (kind, subject), same transaction
+
+They are no part of a migration: SQLite loses the triggers of a table that it rebuilds, and PostgreSQL refuses to alter
+a column that one looks at. So ``migrate`` drops them before and makes them after its work, whatever it did.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+# Columns by table: what a figure follows from. Others (versions, what we wrote, texts) may change as they like.
+WATCHED = {
+    "order": (
+        "store_id", "destination_country", "ordered_at", "order_state", "deleted_at", "items", "item_channels",
+    ),
+    "parcel": (
+        "tracking_id", "route_id", "tracking_number", "is_return", "items", "decision", "shipped_at", "removed_at",
+        "written_at",
+    ),
+    "tracking": (
+        "account_id", "courier", "requested_courier", "status", "subtag", "eta", "clocks", "tallies", "estimates",
+        "opened_at", "received_at", "is_fenced",
+    ),
+}  # fmt: skip
+PREFIX = "trackbridge_change_2"  # rises with every change of what is below or above
+POSTGRESQL_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION {PREFIX}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO tracking_change (kind, subject) VALUES (TG_ARGV[0], NEW.id::text);
+    RETURN NULL;
+END $$
+"""  # noqa: S608 a name of ours
+
+
+def statements(vendor: str) -> dict[str, str]:
+    """The triggers to make, by name."""
+    made = {f"{PREFIX}_{kind}": ("UPDATE", kind, is_changed(vendor, names)) for kind, names in WATCHED.items()}
+    made[f"{PREFIX}_new_parcel"] = ("INSERT", "parcel", "")
+    return {name: trigger(vendor, name, *facts) for name, facts in made.items()}
+
+
+def is_changed(vendor: str, columns: tuple[str, ...]) -> str:
+    differs = "IS DISTINCT FROM" if vendor == "postgresql" else "IS NOT"
+    return f"WHEN ({' OR '.join(f'OLD.{name} {differs} NEW.{name}' for name in columns)})"
+
+
+def trigger(vendor: str, name: str, event: str, kind: str, condition: str) -> str:
+    head = f"CREATE TRIGGER {name} AFTER {event} ON tracking_{kind} FOR EACH ROW {condition}"
+    if vendor == "postgresql":
+        return f"{head} EXECUTE FUNCTION {PREFIX}('{kind}')"
+    return f"{head} BEGIN INSERT INTO tracking_change (kind, subject) VALUES ('{kind}', NEW.id); END"  # noqa: S608
+
+
+def install(*, using: str, **_: Any) -> None:
+    """Make the triggers that are not there; the receiver of ``post_migrate``."""
+    database = connections[using]
+    if "tracking_change" not in database.introspection.table_names():
+        return  # migrated back to before there were marks
+    wanted = statements(database.vendor)
+    if wanted.keys() <= existing(database).keys():
+        return
+    remove(using=using)
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            cursor.execute(POSTGRESQL_FUNCTION)
+        for statement in wanted.values():
+            cursor.execute(statement)
+
+
+def remove(*, using: str, **_: Any) -> None:
+    """Drop every trigger of ours, also those of older versions; the receiver of ``pre_migrate``."""
+    database = connections[using]
+    with database.cursor() as cursor:
+        for name, table in existing(database).items():
+            where = f" ON {table}" if database.vendor == "postgresql" else ""
+            cursor.execute(f"DROP TRIGGER {name}{where}")
+
+
+def existing(database: BaseDatabaseWrapper) -> dict[str, str]:
+    """The tables of our triggers by name."""
+    queries = {
+        "postgresql": "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE %s",
+        "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s",
+    }
+    with database.cursor() as cursor:
+        cursor.execute(queries[database.vendor], ["trackbridge_change_%"])
+        return dict(cursor.fetchall())
