@@ -7,3 +7,16 @@ from django.utils.translation import gettext_lazy as _
 class AnalyticsConfig(AppConfig):
     name = "analytics"
     verbose_name = _("Analytics")
+
+    def ready(self) -> None:
+        from analytics.rebuild import bring_up_to_date
+        from tracking.enums import JobKind
+        from tracking.services import handlers
+        from tracking.services.scope import add_rule, by_store, everyone
+
+        handlers.register(JobKind.FACTS, bring_up_to_date)
+        add_rule("analytics.Slice", by_store("store_id"))
+        for model in ("ParcelFact", "DayCount", "DayBucket"):
+            add_rule(f"analytics.{model}", by_store("slice__store_id"))
+        for model in ("FigureState", "ServiceDay"):
+            add_rule(f"analytics.{model}", everyone)

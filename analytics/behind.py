@@ -1,0 +1,24 @@
+"""A figure → the parcels behind it: the same flags and days that the roll-ups were counted by, asked of the facts.
+
+Where a page shows a number, ``behind(...)`` is the list that it opens; as many rows as the number says, unless parcels
+changed in between.
+"""
+
+from __future__ import annotations
+
+from django.db.models import F, QuerySet
+
+from analytics.filters import Filters
+from analytics.kpi import KPI
+from analytics.models import ParcelFact
+from analytics.names import BIT
+
+
+def behind(kpi: KPI, filters: Filters, part: str = "numerator") -> QuerySet[ParcelFact]:
+    """The facts of one part ("numerator", "denominator", "left_out") of this KPI. Raises KeyError for no such part."""
+    wanted = kpi.parts[part]
+    mask, without = (sum(BIT[name] for name in names) for names in (wanted.flags, wanted.without))
+    facts = filters.facts()
+    if mask or without:
+        facts = facts.alias(bits=F("flags").bitand(mask | without)).filter(bits=mask)
+    return facts.filter(wanted.condition(filters)) if wanted.condition else facts

@@ -1,0 +1,168 @@
+"""What a KPI is: its words, its version, what it needs of the roll-ups, and how its figure follows from them.
+
+    @dataclass KPI ── key, version, title, definition, numerator, denominator, left_out   words for page, CSV and docs
+                  ├── counts, spreads      what is asked of the roll-ups: ``analytics/totals.py``
+                  ├── compute(Totals)      → Figure: value, numerator, denominator, interval, what was left out
+                  └── parts                → the parcels behind it: ``analytics/behind.py``
+
+A figure never comes without its sample. The same function makes the number of the page, the CSV and the API. Changing
+what a KPI means is a new ``version``, said in docs/analytics.md; history is never rewritten silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Q
+from django.utils.functional import Promise
+
+from analytics.filters import Filters
+from analytics.names import Spread
+from analytics.statistics import survival, wilson
+from analytics.totals import Totals
+
+LEAST_SAMPLE = 20  # below this a figure is marked as of few parcels, and nobody is ranked by it
+Words = str | Promise
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number with all that is needed to judge it.
+
+    ``value`` is None where there is nothing to measure, or where a percentile is not reached. ``low`` and ``high`` are
+    the 95 % interval of a rate. ``left_out`` counts parcels of the period that are in neither part, by words. ``parts``
+    are numbers beside the value, or the kinds that a whole splits into.
+    """
+
+    value: float | None
+    numerator: float = 0
+    denominator: int = 0
+    low: float | None = None
+    high: float | None = None
+    left_out: tuple[tuple[Words, int], ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def sample(self) -> int:
+        return self.denominator
+
+    @property
+    def is_small(self) -> bool:
+        """Of so few parcels that chance alone may explain it."""
+        return self.denominator < LEAST_SAMPLE
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which facts are behind one part of a figure: all of these flags, none of those, and a condition of its own."""
+
+    flags: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    condition: Callable[[Filters], Q] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KPI:
+    """``better`` is "more", "less" or "" where neither is. ``parts`` has "numerator", "denominator" and "left_out" as
+    far as parcels stand behind them.
+    """
+
+    key: str
+    title: Words
+    unit: str  # share, count, hours, days, seconds, per_10_000
+    section: str  # overview, promise, time, problems, service
+    definition: Words
+    numerator: Words
+    denominator: Words
+    compute: Callable[[Totals], Figure]
+    version: int = 1
+    left_out: Words = ""
+    better: str = ""
+    counts: tuple[str, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+
+def share_of(numerator: float, denominator: int, *left_out: tuple[Words, int], **parts: float) -> Figure:
+    """A rate with its interval."""
+    low, high = wilson(numerator, denominator) or (None, None)
+    value = numerator / denominator if denominator else None
+    return Figure(value, numerator, denominator, low, high, left_out, parts)
+
+
+def rate(
+    key: str,
+    title: Words,
+    of: str,
+    among: str,
+    *,
+    missing: tuple[Words, str] | None = None,
+    words: tuple[Words, Words],
+    **facts: Any,
+) -> KPI:
+    """A share of parcels: those with flag ``of`` among those with flag ``among``; with "!" before it, those without.
+
+    ``words`` say numerator and denominator. ``missing`` is what is left out of both: its words, and a wider flag, of
+    which those without ``among`` are meant.
+    """
+    wanted, is_negated = of.removeprefix("!"), of.startswith("!")
+
+    def compute(totals: Totals) -> Figure:
+        number, whole = totals.counts[wanted], totals.counts[among]
+        left_out = [(missing[0], totals.counts[missing[1]] - whole)] if missing else []
+        return share_of(whole - number if is_negated else number, whole, *left_out)
+
+    parts = {"numerator": Part((among,), (wanted,)) if is_negated else Part((among, wanted))}
+    parts |= {"denominator": Part((among,))} | ({"left_out": Part((missing[1],), (among,))} if missing else {})
+    names = dict.fromkeys([wanted, among, *([missing[1]] if missing else [])])
+    return KPI(
+        key=key,
+        title=title,
+        unit="share",
+        numerator=words[0],
+        denominator=words[1],
+        left_out=missing[0] if missing else "",
+        compute=compute,
+        counts=tuple(names),
+        parts=parts,
+        **facts,
+    )
+
+
+def percentile(
+    key: str,
+    title: Words,
+    spread: Spread,
+    share: float,
+    *,
+    missing: tuple[Words, str] | None = None,
+    words: tuple[Words, Words],
+    parts: Mapping[str, Part],
+    **facts: Any,
+) -> KPI:
+    """The hours within which this share of parcels has ended; open ones are counted as far as they have come.
+
+    ``missing`` is what is left out: its words, and the flag it has.
+    """
+
+    def compute(totals: Totals) -> Figure:
+        found = survival(spread, totals.spreads[spread], totals.as_of)
+        left_out = ((missing[0], totals.counts[missing[1]]),) if missing else ()
+        numbers = {"ended": found.ended, "open": found.still_open, "never": found.never}
+        return Figure(found.percentile(share), found.ended, found.sample, left_out=left_out, parts=numbers)
+
+    return KPI(
+        key=key,
+        title=title,
+        unit="hours",
+        numerator=words[0],
+        denominator=words[1],
+        left_out=missing[0] if missing else "",
+        compute=compute,
+        counts=(missing[1],) if missing else (),
+        spreads=(spread,),
+        parts={**parts, **({"left_out": Part((missing[1],))} if missing else {})},
+        **facts,
+    )

@@ -1,0 +1,232 @@
+"""What it means: one fact per parcel, and day sums of facts that pages can afford.
+
+ParcelFact ──counted──> DayCount  (how many)      one row per cohort, day and slice
+                        DayBucket (how long …)    … and bucket
+Slice: the dimensions that figures are cut by, once per combination
+ServiceDay: how well we ourselves did, per day and connection
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from analytics.names import Cohort
+from tracking.enums import ParcelStatus
+
+
+class Slice(models.Model):
+    """One combination of what figures are filtered and grouped by. Ids without foreign keys, 0 where there is none:
+    figures outlive the rows they were made of.
+    """
+
+    project_id = models.BigIntegerField()
+    store_id = models.BigIntegerField(default=0)
+    account_id = models.BigIntegerField(default=0)
+    channel = models.CharField(max_length=256, blank=True, default="", help_text="Key of the supply channel.")
+    courier = models.CharField(max_length=64, blank=True, default="")
+    country = models.CharField(max_length=2, blank=True, default="", help_text="Destination.")
+    is_return = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "store_id", "account_id", "channel", "courier", "country", "is_return"],
+                name="slice_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store_id or self.project_id} {self.channel} {self.courier} {self.country}"
+
+
+class ParcelFact(models.Model):
+    """Everything that figures ask of one parcel, as of its last change. Survives the erasure of its order.
+
+    ``counted`` is what the roll-ups hold of it at this moment, exactly: to change a fact is to take that away and add
+    the new, in one transaction. Days are of the store's zone; ``attempt_day`` is the place's own, where it was given.
+    """
+
+    parcel_id = models.BigIntegerField(primary_key=True)
+    order_id = models.BigIntegerField()
+    tracking_id = models.CharField(max_length=32, blank=True, default="")
+    slice = models.ForeignKey(Slice, models.PROTECT, related_name="facts")
+    route_id = models.BigIntegerField(null=True)
+    is_counted = models.BooleanField(default=True, help_text="Shown in commercetools, with a number.")
+    status = models.CharField(max_length=24, choices=ParcelStatus)
+    subtag = models.CharField(max_length=64, blank=True, default="")
+
+    ready_day = models.DateField(help_text="Day of hand-over, when the parcel was made in commercetools.")
+    scan_day = models.DateField(null=True)
+    attempt_day = models.DateField(null=True)
+    silent_since = models.DateField(null=True, help_text="Day of the newest scan, while it is under way.")
+
+    ordered_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField()
+    pushed_at = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True)
+    first_scan_at = models.DateTimeField(null=True)
+    out_for_delivery_at = models.DateTimeField(null=True)
+    first_attempt_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    turned_back_at = models.DateTimeField(null=True)
+    exception_at = models.DateTimeField(null=True)
+    last_news_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)
+    written_at = models.DateTimeField(null=True)
+
+    estimate_first = models.DateField(null=True)
+    estimate_now = models.DateField(null=True)
+    estimate_at_scan = models.DateField(null=True)
+    estimate_3_days = models.DateField(null=True, help_text="What was estimated three days before the first attempt.")
+    estimate_1_day = models.DateField(null=True)
+    error_at_scan = models.SmallIntegerField(null=True, help_text="Days from that estimate to the first attempt.")
+    error_3_days = models.SmallIntegerField(null=True)
+    error_1_day = models.SmallIntegerField(null=True)
+    revisions = models.PositiveSmallIntegerField(default=0)
+    moves_later = models.PositiveSmallIntegerField(default=0)
+    promise_days = models.PositiveSmallIntegerField(null=True)
+    promised_on = models.DateField(null=True)
+
+    processing_hours = models.FloatField(null=True)
+    pickup_hours = models.FloatField(null=True)
+    transit_hours = models.FloatField(null=True)
+    attempt_hours = models.FloatField(null=True)
+    order_hours = models.FloatField(null=True)
+    recovery_hours = models.FloatField(null=True)
+    longest_gap_hours = models.FloatField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    estimate_late_days = models.SmallIntegerField(null=True, help_text="First attempt against the first estimate.")
+    promise_late_days = models.SmallIntegerField(null=True)
+
+    reasons = models.JSONField(default=list, help_text="Reasons of its troubles, each once, in their order.")
+    actors = models.JSONField(default=list, help_text="Who could act on them.")
+    late_reason = models.PositiveSmallIntegerField(null=True)
+    flags = models.BigIntegerField(default=0, help_text="One bit per name of analytics/names.py.")
+    counted = models.TextField(default="", help_text="What roll-ups hold of it; empty: nothing.")
+    version = models.PositiveSmallIntegerField(help_text="Of the definitions it was made by.")
+    made_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["ready_day", "slice"], name="fact_by_handover"),
+            models.Index(fields=["scan_day", "slice"], condition=Q(scan_day__isnull=False), name="fact_by_scan"),
+            models.Index(fields=["order_id"], name="fact_by_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"parcel {self.parcel_id}"
+
+
+class DayCount(models.Model):
+    """How many parcels of one day and slice are what: a column per name of ``COUNTS``."""
+
+    cohort = models.PositiveSmallIntegerField(choices=Cohort)
+    day = models.DateField()
+    slice = models.ForeignKey(Slice, models.PROTECT, related_name="+")
+
+    created = models.IntegerField(default=0)
+    covered = models.IntegerField(default=0)
+    unrouted = models.IntegerField(default=0)
+    mismatched = models.IntegerField(default=0)
+    announced = models.IntegerField(default=0)
+    scanned = models.IntegerField(default=0)
+    pending = models.IntegerField(default=0)
+    expired = models.IntegerField(default=0)
+    tracked = models.IntegerField(default=0)
+    open = models.IntegerField(default=0)
+    delivered = models.IntegerField(default=0)
+    returned = models.IntegerField(default=0)
+    lost = models.IntegerField(default=0)
+    damaged = models.IntegerField(default=0)
+    disposed = models.IntegerField(default=0)
+    cancelled = models.IntegerField(default=0)
+    troubled = models.IntegerField(default=0)
+    troubled_now = models.IntegerField(default=0)
+    recovered = models.IntegerField(default=0)
+    with_estimate = models.IntegerField(default=0)
+    attempted = models.IntegerField(default=0)
+    first_try = models.IntegerField(default=0)
+    estimate_attempted = models.IntegerField(default=0)
+    estimate_early = models.IntegerField(default=0)
+    estimate_kept = models.IntegerField(default=0)
+    estimate_open = models.IntegerField(default=0)
+    trending_late = models.IntegerField(default=0)
+    promise_attempted = models.IntegerField(default=0)
+    promise_early = models.IntegerField(default=0)
+    promise_kept = models.IntegerField(default=0)
+    promise_open = models.IntegerField(default=0)
+    complete = models.IntegerField(default=0)
+    gapped = models.IntegerField(default=0)
+    zoneless = models.IntegerField(default=0)
+    revised = models.IntegerField(default=0)
+    moved_later = models.IntegerField(default=0)
+    attempts = models.IntegerField(default=0)
+    revisions = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cohort", "day", "slice"], name="day_count_once"),
+            models.CheckConstraint(condition=Q(created__gte=0), name="day_count_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.slice_id}: {self.created}"
+
+
+class DayBucket(models.Model):
+    """How many parcels of one day and slice fall into one bucket of one spread (``analytics/buckets.py``)."""
+
+    cohort = models.PositiveSmallIntegerField(choices=Cohort)
+    spread = models.PositiveSmallIntegerField()
+    day = models.DateField()
+    slice = models.ForeignKey(Slice, models.PROTECT, related_name="+")
+    bucket = models.IntegerField()
+    number = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cohort", "spread", "day", "slice", "bucket"], name="day_bucket_once"),
+            models.CheckConstraint(condition=Q(number__gte=0), name="day_bucket_not_negative"),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(number=0), name="day_bucket_empty")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.spread} {self.bucket}: {self.number}"
+
+
+class FigureState(models.Model):
+    """One row: who changes roll-ups holds its lock, so that sums are added to by one transaction at a time.
+
+    ``version`` is that of the definitions which all facts follow; empty while they are being rebuilt.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    version = models.PositiveSmallIntegerField(null=True)
+    rebuilt_at = models.DateTimeField(null=True, help_text="When a rebuild last came to its end.")
+    changed_at = models.DateTimeField(null=True, help_text="When changes were last counted in.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="figure_state_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"figures, version {self.version}"
+
+
+class ServiceDay(models.Model):
+    """How well we did on one day (UTC) with one connection: recomputed as a whole from its receipts and writes."""
+
+    day = models.DateField()
+    upstream = models.CharField(max_length=280, help_text="aftership:main, commercetools:demo …")
+    measure = models.CharField(max_length=20)
+    bucket = models.PositiveSmallIntegerField(default=0)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "upstream", "measure", "bucket"], name="service_day_once"),
+            models.CheckConstraint(condition=Q(number__gte=0), name="service_day_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.upstream} {self.measure}: {self.number}"

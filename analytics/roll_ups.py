@@ -1,0 +1,65 @@
+"""Differences → day sums, in four statements: missing rows are made with zeros, then all are added to.
+
+Adding in place lets the database refuse a negative number, which an upsert of a difference could not be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+
+from analytics.counted import Sums
+from analytics.models import DayBucket, DayCount
+from analytics.names import COUNTS
+from tracking.services.rows import source
+
+COUNT_KEY = ("cohort", "day", "slice")
+BUCKET_KEY = ("cohort", "spread", "day", "slice", "bucket")
+
+
+def add(sums: Sums) -> int:
+    """Add to the roll-ups, in the transaction of whoever holds the lock; returns how many rows it moved."""
+    counts = [
+        {"cohort": cohort, "day": day_text(day), "slice_id": slice_id} | {name: numbers[name] for name in COUNTS}
+        for (cohort, day, slice_id), numbers in sorted(sums.counts.items())
+        if any(numbers.values())
+    ]
+    buckets = [
+        {
+            "cohort": cohort, "spread": spread, "day": day_text(day), "slice_id": slice_id, "bucket": bucket,
+            "number": number,
+        }
+        for (cohort, spread, day, slice_id, bucket), number in sorted(sums.buckets.items())
+        if number
+    ]  # fmt: skip
+    add_rows(DayCount, counts, COUNT_KEY, COUNTS)
+    add_rows(DayBucket, buckets, BUCKET_KEY, ("number",))
+    return len(counts) + len(buckets)
+
+
+def day_text(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
+
+
+def add_rows(
+    model: type[Model], rows: Sequence[dict[str, Any]], key_fields: Sequence[str], number_fields: Sequence[str]
+) -> None:
+    if not rows:
+        return
+    meta = model._meta
+    fields: list[Field[Any, Any]] = [meta.get_field(name) for name in (*key_fields, *number_fields)]
+    keys = [meta.get_field(name).column for name in key_fields]
+    numbers = [meta.get_field(name).column for name in number_fields]
+    names, zeros = ", ".join([*keys, *numbers]), ", ".join([*keys, *["0"] * len(numbers)])
+    table, fresh, parameter = meta.db_table, source(fields), [json.dumps(rows)]
+    same = " AND ".join(f"{table}.{name} = fresh.{name}" for name in keys)
+    added = ", ".join(f"{name} = {table}.{name} + fresh.{name}" for name in numbers)
+    with connection.cursor() as cursor:
+        make = f"INSERT INTO {table} ({names}) SELECT {zeros} FROM {fresh}"  # noqa: S608 names of our models
+        cursor.execute(f"{make} WHERE true ON CONFLICT DO NOTHING", parameter)
+        cursor.execute(f"UPDATE {table} SET {added} FROM {fresh} WHERE {same}", parameter)  # noqa: S608 likewise
