@@ -89,6 +89,12 @@ def names(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def names_after(prefix: str) -> list[str]:
+    """What follows ``prefix`` in the names of all variables that are set, with ``_FILE`` taken off, sorted."""
+    found = {name.removeprefix(prefix).removesuffix("_FILE") for name in os.environ if name.startswith(prefix)}
+    return sorted(name for name in found if name and name.isupper())
+
+
 def fresh_file() -> str:
     """The text of a `.env` file with new secrets, enough to start on this machine."""
     return f"SECRET_KEY={secrets.token_urlsafe(50)}\nFIELD_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n"

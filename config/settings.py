@@ -21,6 +21,7 @@ from config.env import (
     NEW_SECRET_KEY,
     flag,
     names,
+    names_after,
     number,
     required_secret,
     secret,
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "anymail",
     "stores",
     "tracking",
     "analytics",
@@ -213,15 +215,24 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
-_email = environ.Env.email_url_config(secret("EMAIL_URL", "consolemail://"))
-EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+_email_url = secret("EMAIL_URL", "consolemail://")
+_provider = _email_url.removeprefix("anymail+").partition(":")[0] if _email_url.startswith("anymail+") else ""
+_email = environ.Env.email_url_config("consolemail://" if _provider else _email_url)
+EMAIL_BACKEND = f"anymail.backends.{_provider}.EmailBackend" if _provider else _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email["EMAIL_HOST"] or "localhost"
 EMAIL_PORT = _email["EMAIL_PORT"] or 25
 EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
-EMAIL_TIMEOUT = 15
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("EMAIL_FROM", f"no-reply@{_address.hostname or 'localhost'}")
+
+# What a mail provider asks for (docs/notifications.md): ANYMAIL_POSTMARK_SERVER_TOKEN becomes POSTMARK_SERVER_TOKEN.
+ANYMAIL = {name: secret(f"ANYMAIL_{name}") for name in names_after("ANYMAIL_")} | {
+    "REQUESTS_TIMEOUT": (3.05, EMAIL_TIMEOUT),
+    "IGNORE_UNSUPPORTED_FEATURES": True,  # not every provider lets opens and clicks be left untracked per mail
+}
 
 UNFOLD = {
     "SITE_TITLE": "Trackbridge",

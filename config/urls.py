@@ -1,9 +1,12 @@
 """Every address. `/healthz` and `/readyz` are answered before this by `config.health.HealthMiddleware`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from tracking.notifications.unsubscribe import unsubscribe
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -11,10 +14,13 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tracking.pages.urls")),
     path("webhooks/", include("tracking.webhooks.urls")),
+    path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
     path("api/v1/", include("tracking.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]
+if settings.ANYMAIL.get("WEBHOOK_SECRET"):  # without it, anybody could say that a mail came back
+    urlpatterns.append(path("webhooks/anymail/", include("anymail.urls")))
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
 handler404 = "config.errors.page_not_found"

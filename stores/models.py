@@ -497,7 +497,7 @@ class Route(Rule):
         sender: str = self.notify_by_status.get(kind, self.notify)
         return sender
 
-    def is_sender(self, who: str) -> bool:
+    def is_sender(self, who: Any) -> bool:
         """Whether ``who`` writes to the shopper about any status."""
         return any(self.sender_of(kind) == who for kind in MessageKind.values)
 

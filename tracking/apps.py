@@ -13,9 +13,10 @@ class TrackingConfig(AppConfig):
     def ready(self) -> None:
         """Roles get their permissions once these are made: by Django, after migrations, app by app.
 
-        Triggers give way to migrations, and come back after them.
+        Triggers give way to migrations, and come back after them. What mail providers say of mails is heard.
         """
         from tracking import triggers
+        from tracking.notifications import provider_events  # noqa: F401
         from tracking.services.roles import OURS, keep_roles
 
         for app in OURS:

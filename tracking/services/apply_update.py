@@ -32,6 +32,7 @@ from tracking.services.connections import upstream_key
 from tracking.services.fence import fence_off, fences_of
 from tracking.services.lives import LIFE_FIELDS, scan_of, take_life
 from tracking.services.marks import OVERTAKEN, under_mark
+from tracking.services.notify_wishes import want_notify
 from tracking.services.number_forms import UNRECOGNIZED, count_forms, is_carrier_news
 from tracking.services.problems import close_problems, open_among, open_problem, subject_key
 from tracking.services.rows import insert_rows, update_rows
@@ -93,6 +94,7 @@ class Batch:
     new_checkpoints: list[Checkpoint] = field(default_factory=list)
     changed: dict[str, Tracking] = field(default_factory=dict)
     to_write: set[str] = field(default_factory=set)
+    to_tell: set[str] = field(default_factory=set)
     moved: list[Tracking] = field(default_factory=list)
 
     @classmethod
@@ -152,13 +154,20 @@ class Batch:
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
             return f"newer, but nothing that we write changed; {added}"
         self.to_write.add(tracking.pk)
+        if (before["status"], before["eta"]) != (tracking.status, tracking.eta):
+            self.to_tell.add(tracking.pk)
         return f"{before['status']} → {tracking.status}; {added}"
 
-    def save(self) -> None:
-        """Save everything, and wish for a write of every order that shows one of the changed numbers."""
+    def save(self, *, is_told: bool = True) -> None:
+        """Save everything, and wish for a write of every order that shows one of the changed numbers.
+
+        With ``is_told``, the shoppers of those whose status changed are to hear of it.
+        """
         self.save_rows()
         learn([self])
         want_write_back(self.to_write)
+        if is_told:
+            want_notify(self.to_tell)
 
     def save_rows(self) -> None:
         """Save trackings and checkpoints, and open or close what is doubtful about them."""
@@ -286,6 +295,7 @@ def apply_receipts(receipts: Sequence[Receipt]) -> None:
     """
     events = {receipt: event for receipt in receipts if (event := read_event(receipt)) is not None}
     to_write: set[str] = set()
+    to_tell: set[str] = set()
     batches = []
     for endpoint in sorted({receipt.endpoint for receipt in events}):
         mine = {receipt: event for receipt, event in events.items() if receipt.endpoint == endpoint}
@@ -295,9 +305,11 @@ def apply_receipts(receipts: Sequence[Receipt]) -> None:
             apply_event(batch, receipt, event)
         batch.save_rows()
         to_write |= batch.to_write
+        to_tell |= batch.to_tell
         batches.append(batch)
     learn(batches)
     want_write_back(to_write)  # once for all accounts: jobs are locked in one order, whoever else does the same
+    want_notify(to_tell)
 
 
 def read_event(receipt: Receipt) -> WebhookEvent | None:

@@ -22,6 +22,7 @@ from stores.models import AfterShipAccount, RateBudget
 from tracking.clients.aftership import RATES
 from tracking.clients.errors import BudgetSpent
 from tracking.enums import JobKind, Source
+from tracking.models import Mailer
 
 LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS = 1.5, 1.0
 PACE = 0.9  # of the rate: room for calls that arrive late, in one second with those of the next
@@ -47,6 +48,11 @@ def patience(*, is_bulk: bool) -> Iterator[None]:
         _longest_sleep.reset(token)
 
 
+def works_in_bulk() -> bool:
+    """Whether this thread works off history rather than what happens now."""
+    return _longest_sleep.get() == LONGEST_SLEEP_OF_BULK_SECONDS
+
+
 @dataclass(frozen=True)
 class Opening:
     """How many jobs of one kind would find a slot now that is near enough, if they are live and if they are bulk.
@@ -62,7 +68,8 @@ class Opening:
 
 
 def openings() -> list[Opening]:
-    """Of every kind of job that one endpoint's rate limits, as long as the endpoint was called before. One query."""
+    """Of every kind of job that one endpoint's rate limits, as long as the endpoint was called before; and the
+    brands whose mail budget is used up. Two queries."""
     now, kinds = time.time(), {endpoint: kind for kind, endpoint in LIMITED.items()}
     rows = RateBudget.objects.filter(endpoint__in=kinds).values_list(
         "account__key", "endpoint", "per_second", "next_free_at"
@@ -75,7 +82,8 @@ def openings() -> list[Opening]:
             for longest in (LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS)
         )
         found.append(Opening(f"{Source.AFTERSHIP.value}:{key}", kinds[endpoint], live, bulk, free_in))
-    return found
+    full = Mailer.objects.filter(next_free_at__gt=now + LONGEST_SLEEP_SECONDS).values_list("key", "next_free_at")
+    return found + [Opening(f"mail:{key}", JobKind.NOTIFY, 0, 0, free_at - now) for key, free_at in full]
 
 
 class SharedBudget:

@@ -37,6 +37,7 @@ from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
+from tracking.services.notify_wishes import want_notify_waiting
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
 from tracking.services.shoppers import shopper_key
@@ -236,6 +237,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
         live = [parcel for parcel in parcels if parcel.removed_at is None]
         if order.is_cancelled:
             stop(live)
+            want_notify_waiting(order)
             live = []
         replaced = [link_parcel(order, parcel, priority) for parcel in live]
         if told and told != told_of(order):

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.utils import timezone
 
 from stores.models import AfterShipAccount, Project
@@ -22,10 +22,17 @@ from tracking.clients.aftership import AfterShipClient
 from tracking.clients.commercetools import CommercetoolsClient, Token
 from tracking.clients.errors import UpstreamError
 from tracking.enums import ProblemKind, Source
+from tracking.models import Mailer
 from tracking.services.budget import SharedBudget
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.story import tell
 
+MAIL = "mail"
+CONNECTIONS = {  # all that may be paused, with what stands before the colon of their keys
+    Project: Source.COMMERCETOOLS.value,
+    AfterShipAccount: Source.AFTERSHIP.value,
+    Mailer: MAIL,
+}
 FAILURES_BEFORE_PAUSE = 5
 CLOCK_EACH_SECONDS, CLOCK_STEP_SECONDS = 60.0, 1.0  # a Date header tells whole seconds
 CLOCK_LIMIT_SECONDS = 30
@@ -80,10 +87,9 @@ def aftership(account: AfterShipAccount) -> AfterShipClient:
     return AfterShipClient(api_url=account.api_url, api_key=account.api_key, budget=SharedBudget(account))
 
 
-def upstream_key(connection: Project | AfterShipAccount) -> str:
-    """``commercetools:demo`` or ``aftership:main``: what jobs of this connection are paused by."""
-    source = Source.COMMERCETOOLS if isinstance(connection, Project) else Source.AFTERSHIP
-    return f"{source.value}:{connection.key}"
+def upstream_key(connection: Project | AfterShipAccount | Mailer) -> str:
+    """``commercetools:demo``, ``aftership:main`` or ``mail:acme``: what jobs of this connection are paused by."""
+    return f"{CONNECTIONS[type(connection)]}:{connection.key}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def gate() -> Gate:
     """Look at all connections. Whoever is given a probe has taken it: nobody else gets one until it is over."""
     now = timezone.now()
     result = Gate()
-    for model in (Project, AfterShipAccount):
+    for model in CONNECTIONS:
         troubled = model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0))
         for connection in troubled.only("key", "is_active", "paused_until"):
             key = upstream_key(connection)
@@ -117,7 +123,7 @@ def gate() -> Gate:
     return result
 
 
-def take_probe(connection: Project | AfterShipAccount, now: datetime) -> Probe | None:
+def take_probe(connection: Project | AfterShipAccount | Mailer, now: datetime) -> Probe | None:
     """Move the end of the pause forward, if it stands where we saw it: one of many workers wins."""
     row = type(connection).objects.filter(pk=connection.pk, paused_until=connection.paused_until)
     until = now + timedelta(seconds=PROBE_SECONDS)
@@ -132,12 +138,15 @@ def give_back(probe: Probe) -> None:
 
 
 def closed_upstreams() -> list[str]:
-    """Keys of all connections that are switched off or paused."""
-    return [
-        upstream_key(connection)
-        for model in (Project, AfterShipAccount)
-        for connection in model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0)).only("key")
+    """Keys of all connections that are switched off or paused. One query."""
+    first, *others = [
+        model.objects.filter(Q(is_active=False) | Q(pause_seconds__gt=0))
+        .order_by()
+        .annotate(source=Value(source, CharField()))
+        .values_list("source", "key")
+        for model, source in CONNECTIONS.items()
     ]
+    return [f"{source}:{key}" for source, key in first.union(*others, all=True)]
 
 
 def pause(key: str, error: UpstreamError, kind: Pause, *, correlation_id: str, is_probe: bool = False) -> int:
@@ -196,9 +205,11 @@ def clock_skews() -> dict[str, float]:
     }
 
 
-def rows_of(key: str) -> QuerySet[Project] | QuerySet[AfterShipAccount]:
+def rows_of(key: str) -> QuerySet[Project] | QuerySet[AfterShipAccount] | QuerySet[Mailer]:
     """The one row behind an upstream key, as a queryset to update; none behind another service's (``sns:demo``)."""
     source, _, name = key.partition(":")
     if source == Source.COMMERCETOOLS:
         return Project.objects.filter(key=name)
+    if source == MAIL:
+        return Mailer.objects.filter(key=name)
     return AfterShipAccount.objects.filter(key=name) if source == Source.AFTERSHIP else AfterShipAccount.objects.none()

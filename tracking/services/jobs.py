@@ -25,7 +25,7 @@ from tracking.services.budget import Opening
 
 LIVE, BACKFILL = 0, 10
 PASSED_OVER = timedelta(seconds=10)  # due for so long: there is a backlog
-DEBOUNCED = {JobKind.COLLECT, JobKind.WRITE_BACK}
+DEBOUNCED = {JobKind.COLLECT, JobKind.WRITE_BACK, JobKind.NOTIFY}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from tracking.services import jobs
 from tracking.services.apply_update import want_write_back
 from tracking.services.connections import upstream_key
 from tracking.services.facts import channel_keys, facts_of, in_words
+from tracking.services.notify_wishes import want_notify
 from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
@@ -58,6 +59,8 @@ def relink(order: Order, parcel: Parcel, priority: int = jobs.LIVE, chooser: Cho
     parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace", "decision", "override"])
     if tracking and tracking.opened_at and tracking.pk != before:
         want_write_back([tracking.pk], priority)
+        if priority == jobs.LIVE:
+            want_notify([tracking.pk])
     elif tracking and not tracking.opened_at:
         wish = jobs.Wish(JobKind.PUSH, tracking.pk, upstream_key(tracking.account), tracking.correlation_id, priority)
         jobs.want([wish])

@@ -43,6 +43,7 @@ from tracking.services.doubts import examine_account
 from tracking.services.follow import complete_tracking, refresh_tracking, retrack_tracking
 from tracking.services.handlers import HANDLERS
 from tracking.services.ledger import Ledger, recorded
+from tracking.services.notify import notify_order
 from tracking.services.poll import poll_account
 from tracking.services.poll_project import poll_project
 from tracking.services.problems import close_problems, open_problem
@@ -90,6 +91,7 @@ HANDLERS |= {
     JobKind.RETRACK: retrack_tracking,
     JobKind.COMPLETE: complete_tracking,
     JobKind.CORRECT: lambda subject: correct_number(int(subject)),
+    JobKind.NOTIFY: lambda subject: notify_order(int(subject)),
 }
 
 

@@ -24,10 +24,12 @@ from tracking.payloads.from_commercetools import Destination
 from tracking.payloads.to_aftership import TrackingRequest
 from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
+from tracking.services.budget import works_in_bulk
 from tracking.services.carrier_case import Case, case_of
 from tracking.services.flags import promised_day
 from tracking.services.follow import wish
 from tracking.services.marks import is_active
+from tracking.services.message_plan import note_history
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.replace import never_opened, release, take_back
 from tracking.services.story import tell
@@ -97,8 +99,8 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
 
 
 def is_mailed_by_aftership(route: Route | None, tracking: Tracking) -> bool:
-    """Whether AfterShip itself writes to the shopper about this tracking."""
-    return bool(route and route.notify == Route.Notify.AFTERSHIP) and not (tracking.is_quiet or tracking.is_return)
+    """Whether AfterShip itself writes to the shopper about this tracking: about any status, for it tells no other."""
+    return bool(route and route.is_sender(Route.Notify.AFTERSHIP)) and not (tracking.is_quiet or tracking.is_return)
 
 
 def missing_of(tracking: Tracking, fields: dict[str, Any]) -> list[str]:
@@ -131,7 +133,9 @@ def opened(tracking: Tracking, document: dict[str, Any], *, how: str, told: str 
         row.save(update_fields=["aftership_id", "opened_at", "is_adopted", "told"])
         close_problems(PUSH_PROBLEMS, row, "AfterShip has taken it.")
         batch.apply(row, snapshot)
-        batch.save()
+        batch.save(is_told=not works_in_bulk())
+        if works_in_bulk():
+            note_history(row)
         want_write_back([row.pk])
         wake_early_webhooks(row)
         if is_active(row.mark) and not row.is_adopted:  # staff marked its end before AfterShip had it
