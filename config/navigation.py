@@ -91,6 +91,8 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),
             entry(_("Brands"), "stores", "brand", "palette"),
+            entry(_("Promotions"), "tracking", "promotion", "campaign"),
+            entry(_("What shoppers did"), "tracking", "shoppercount", "ads_click"),
         ],
     },
     {

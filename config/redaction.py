@@ -58,7 +58,8 @@ _VALUE = re.compile(
         | [\[{][^\]}]*[\]}]? | [^\s,;&}\])"']+""",
     re.DOTALL | re.VERBOSE,
 )
-_SUSPECT = re.compile(r"[@=:]|%40|u0040|asat_|eyJ|[A-Za-z0-9+/]{100}|(?i:bearer|basic)")
+_LINK = re.compile(r"(/(?:track|go)/)[\w-]{30,}")  # whoever has a shopper's link sees the order
+_SUSPECT = re.compile(r"[@=:]|%40|u0040|asat_|eyJ|/track/|/go/|[A-Za-z0-9+/]{100}|(?i:bearer|basic)")
 _CUT_MARGIN = 256  # longer than a half address or key that a cut may leave at the end
 
 
@@ -187,6 +188,7 @@ def _redact(text: str, *, loose: bool) -> str:
     text = _HEADER.sub(rf"\1: {SECRET}", text)
     text = _TOKEN.sub(rf"\1{SECRET}", text)
     text = _KEY.sub(SECRET, text)
+    text = _LINK.sub(rf"\1{SECRET}", text)
     text = _EMAIL.sub(PERSONAL, text)
     text = _ROW.sub(f"DETAIL: {PERSONAL}", text)
     text = _OPAQUE.sub("[opaque]", text)

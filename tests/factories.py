@@ -49,9 +49,11 @@ from tracking.models import (
     Order,
     Parcel,
     Problem,
+    Promotion,
     Receipt,
     Remap,
     Run,
+    ShopperCount,
     StaffAction,
     Tracking,
     Write,
@@ -113,6 +115,27 @@ def make_channel(project: Project | None = None, **facts: Any) -> Channel:
 def make_brand(**facts: Any) -> Brand:
     n = next(_numbers)
     return Brand.objects.create(**{"key": f"brand-{n}", "name": f"Brand {n}", "locales": ["en", "de"]} | facts)
+
+
+def make_promotion(brand: Brand | None = None, **facts: Any) -> Promotion:
+    """A promotion that runs since three days, in English."""
+    n = next(_numbers)
+    today = timezone.localdate()
+    defaults = {
+        "language": "en",
+        "headline": f"New boots {n}",
+        "button": "See them",
+        "link": "https://shop.example.com/",
+    }
+    return Promotion.objects.create(
+        brand=brand or make_brand(), **defaults | {"starts_on": today - timedelta(days=3)} | facts
+    )
+
+
+def make_shopper_count(**facts: Any) -> ShopperCount:
+    """Seven views of orders in transit today."""
+    defaults = {"day": timezone.localdate(), "event": "view", "place": "page", "state": "in_transit", "count": 7}
+    return ShopperCount.objects.create(**defaults | {"key": f"made|{next(_numbers)}"} | facts)
 
 
 def make_route(project: Project | None = None, account: AfterShipAccount | None = None, **facts: Any) -> Route:

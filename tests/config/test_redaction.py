@@ -112,6 +112,11 @@ def test_empty_and_missing_personal_values_show_that_they_are() -> None:
         ("used bearer abc.def to call", "used bearer [secret] to call"),
         ("Basic YnJpZGdlOnMzY3IzdA==", "Basic [secret]"),
         ("key asat_0a1b2c is bad", "key [secret] is bad"),
+        ("Not Found /track/Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-/", "Not Found /track/[secret]/"),
+        (
+            "/api/v1/track/Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-_Ab-/ and /track/find/acme/",
+            "/api/v1/track/[secret]/ and /track/find/acme/",
+        ),
         ("got eyJhbGciOiJI.eyJzdWIi.c2ln", "got [secret]"),
         ("a=1&client_secret=abc&b=2", "a=1&client_secret=[secret]&b=2"),
         ("customer[phone]=123&customer%5Bmobile%5D=4", "customer[phone]=[personal]&customer%5Bmobile%5D=[personal]"),

@@ -10,10 +10,12 @@ from tracking.admin import (
     outbox,
     people,
     problems,
+    promotions,
     registry,
     remaps,
     revisions,
     rules,
+    shopper_link,
     trackings,
 )
 
@@ -27,9 +29,11 @@ __all__ = [
     "outbox",
     "people",
     "problems",
+    "promotions",
     "registry",
     "remaps",
     "revisions",
     "rules",
+    "shopper_link",
     "trackings",
 ]

@@ -17,6 +17,7 @@ from tracking.admin.remap_pages import remap_page
 from tracking.admin.revisions import check_page
 from tracking.admin.rule_preview import preview_page
 from tracking.admin.rules import move_page
+from tracking.admin.shopper_link import withdraw_page
 from tracking.admin.story_page import story_page
 from tracking.admin.sync_page import sync_page
 from tracking.admin.team import team_page
@@ -46,4 +47,5 @@ urlpatterns = [
     path("check-rules/", admin.site.admin_view(check_page), name="rules-check"),
     path("rules/routes/<int:pk>/move/", admin.site.admin_view(move_page), name="route-move"),
     path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
+    path("orders/<int:pk>/withdraw-link/", admin.site.admin_view(withdraw_page), name="withdraw-link"),
 ]

@@ -71,8 +71,8 @@ def finished(request: HttpRequest, response: HttpResponse, language: str) -> Htt
 
 def is_fresh_look(request: HttpRequest) -> bool:
     """Whether somebody opens the page: not its own script again, and not a browser that only might."""
-    if request.method != "GET" or REFRESH in request.headers:
-        return False
+    if request.method != "GET" or REFRESH in request.headers or "preview" in request.GET:
+        return False  # ``?preview`` is how the console opens it
     return "prefetch" not in request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
 
 

@@ -48,6 +48,7 @@ OPERATIONS = {
     ),
     *(f"stores.{verb}_{model}" for model in ("store", "channel", "courier") for verb in ("add", "change")),
     *(f"tracking.change_{model}" for model in ("order", "receipt", "job", "remap")),
+    *(f"tracking.{verb}_promotion" for verb in ("add", "change", "delete")),
     "tracking.remap_parcel",
     "tracking.remap_in_bulk",
     "tracking.undo_others",
