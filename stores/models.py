@@ -19,14 +19,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from stores import inbound
+from stores.brands import Brand
 from stores.carriers import normalise_carrier
 from stores.fields import EncryptedTextField
 from stores.routing import conditions_key
 from stores.statuses import MessageKind, ParcelStatus
+from stores.validators import key_validator
 from stores.zones import validate_zone
-
-key_validator = RegexValidator(r"^[A-Za-z0-9_-]{2,256}\Z", _("2 to 256 letters, digits, _ or -."))
-colour_validator = RegexValidator(r"^#[0-9a-fA-F]{6}\Z", _("A colour such as #0b5fff."))
 
 
 class Origin(models.TextChoices):
@@ -299,41 +298,6 @@ class Channel(Registered):
 
     def __str__(self) -> str:
         return self.key
-
-
-class Brand(models.Model):
-    """How a storefront looks to its shoppers."""
-
-    key = models.CharField(max_length=64, unique=True, validators=[key_validator])
-    name = models.CharField(max_length=200)
-    colour = models.CharField(max_length=7, default="#0b5fff", validators=[colour_validator])
-    locales = models.JSONField(
-        default=list, blank=True, help_text=_("Languages of this brand, the first is the default.")
-    )
-    quiet_from = models.TimeField(
-        null=True, blank=True, help_text=_("From then on, in the shopper's own time, what can wait is not sent.")
-    )
-    quiet_until = models.TimeField(null=True, blank=True, help_text=_("The end of the quiet hours."))
-    mails_per_minute = models.PositiveIntegerField(
-        default=120, validators=[MinValueValidator(1)], help_text=_("The mail budget, of all workers together.")
-    )
-    offers_unsubscribe = models.BooleanField(
-        default=False,
-        help_text=_("Mails carry List-Unsubscribe. News of one's own delivery need none in most countries."),
-    )
-
-    class Meta:
-        ordering = ["key"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(quiet_from=None, quiet_until=None) | Q(quiet_from__isnull=False, quiet_until__isnull=False),
-                name="brand_quiet_hours_have_two_ends",
-            ),
-            models.CheckConstraint(condition=Q(mails_per_minute__gte=1), name="brand_mail_budget_positive"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Rule(models.Model):

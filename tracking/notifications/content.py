@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from stores.statuses import MessageKind, ParcelStatus
 from tracking.notifications.texts import OF_RETURNS, OF_TROUBLE, OPENINGS, SPLIT, SPLIT_SUBJECT, SUBJECTS
@@ -16,6 +17,9 @@ from tracking.words.answers import item_name, parcel_words
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
 from tracking.words.languages import speaking
 from tracking.words.steps import step_labels, step_of
+
+# So that no order makes a mail that is cut on its way: what is more stands on the order's page.
+MOST_PARCELS, MOST_ITEMS, LONGEST_NAME, LONGEST_QUOTE = 8, 12, 120, 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +57,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Items as a list, and in words how many are left out of it."""
+
+    shown: tuple[Line, ...] = ()
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """One parcel as a block of the message."""
 
     title: str
     headline: str
     sentences: tuple[str, ...]
-    items: tuple[Line, ...]
+    items: Lines
     number: str
     carrier: str
     carrier_url: str
@@ -79,7 +91,8 @@ class Content:
     next_step: str
     is_trouble: bool
     cards: tuple[Card, ...]
-    unshipped: tuple[Line, ...]
+    more_cards: str
+    unshipped: Lines
     steps: tuple[str, ...]
     promotion: Promotion | None
 
@@ -94,6 +107,7 @@ def content_of(kind: MessageKind, facts: MailFacts, language: str) -> Content:
         whole = is_about_all(kind, facts)
         opening = SPLIT if kind == MessageKind.SHIPPED and whole else OPENINGS.get(kind)
         lead = str(opening.lead) if opening else words.meaning
+        cards = cards_of(kind, facts, main, language)
         return Content(
             subject=subject_of(kind, facts),
             preheader=" ".join([lead, *([] if whole else words.details[:1])]),
@@ -101,8 +115,9 @@ def content_of(kind: MessageKind, facts: MailFacts, language: str) -> Content:
             lead=lead,
             next_step="" if whole or kind == MessageKind.SHIPPED else words.next_step,
             is_trouble=kind in OF_TROUBLE,
-            cards=cards_of(kind, facts, main, language),
-            unshipped=lines(facts.order.unshipped, language) if kind not in OF_RETURNS else (),
+            cards=cards[:MOST_PARCELS],
+            more_cards=more_parcels(len(cards) - MOST_PARCELS),
+            unshipped=lines(facts.order.unshipped, language) if kind not in OF_RETURNS else Lines(),
             steps=step_labels(language),
             promotion=facts.promotion if kind not in OF_TROUBLE else None,
         )
@@ -160,11 +175,25 @@ def card(parcel: ParcelFacts, title: str, language: str, today: date, *, is_main
         number=parcel.number,
         carrier=parcel.carrier,
         carrier_url=parcel.carrier_url if parcel.carrier_url.startswith(("https://", "http://")) else "",
-        carrier_words=parcel.carrier_words if is_main and quotes else "",
+        carrier_words=cut(parcel.carrier_words, LONGEST_QUOTE) if is_main and quotes else "",
         step=step_of(parcel),
         is_main=is_main,
     )
 
 
-def lines(items: tuple[Item, ...], language: str) -> tuple[Line, ...]:
-    return tuple(Line(item_name(item, language), item.quantity) for item in items)
+def lines(items: tuple[Item, ...], language: str) -> Lines:
+    """The first items by name, and how many more there are."""
+    shown = tuple(Line(cut(item_name(item, language), LONGEST_NAME), item.quantity) for item in items[:MOST_ITEMS])
+    count = sum(item.quantity for item in items[MOST_ITEMS:])
+    more = ngettext("and %(count)d more item", "and %(count)d more items", count) % {"count": count} if count else ""
+    return Lines(shown, more)
+
+
+def more_parcels(count: int) -> str:
+    if count < 1:
+        return ""
+    return ngettext("and %(count)d more parcel", "and %(count)d more parcels", count) % {"count": count}
+
+
+def cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
