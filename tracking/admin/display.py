@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -123,6 +124,16 @@ def link(target: Model | None, words: object = "") -> SafeString | str:
 def linked(address: str, words: object) -> SafeString:
     """A link to an address of ours."""
     return format_html('<a class="tb-link {}" href="{}">{}</a>', short(str(words)), address, words)
+
+
+def reverse_page(name: str, pk: object) -> str:
+    """The address of one of our pages about a row."""
+    return reverse(name, args=[pk])
+
+
+def joined(parts: Iterable[object]) -> SafeString:
+    """The parts beside each other."""
+    return format_html_join(" ", "{}", ((part,) for part in parts))
 
 
 def page_of(row: Model) -> str:

@@ -69,7 +69,7 @@ def look_for(request: HttpRequest, text: str) -> HttpResponse:
     if found.story:
         return HttpResponseRedirect(story_address(found.story))
     request.session[KEPT] = kept(found, is_long=len(text.strip()) > MOST_TEXT)
-    return HttpResponseRedirect(reverse("find"))
+    return HttpResponseRedirect(reverse("console-search"))
 
 
 def address_of(hit: Hit) -> str:

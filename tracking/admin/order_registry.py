@@ -22,10 +22,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from tracking.admin.base import Facts, Table, Text
+from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
+from tracking.services.flags import Condition
+from tracking.services.late_news import trackings_with_late_news
+from tracking.services.order_facts import about, condition_from
 
 # Reading order of the page. What others add goes between: the rank is any number.
-ANSWER, FLAGS, PARCELS, TIMELINE, TOLD, DECISIONS, OTHER_ORDERS, ENGINEERS = 10, 20, 30, 40, 50, 60, 70, 90
+ANSWER, FLAGS, ORDER, PARCELS, TIMELINE, TOLD, DECISIONS, OTHER_ORDERS, ENGINEERS = 10, 20, 25, 30, 40, 50, 60, 70, 90
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,18 @@ Block = Table | Text | Facts | Part | Folded
 
 @dataclass
 class ShownOrder:
-    """An order as its page has loaded it: parcels that are there before those that left, with tracking and route."""
+    """An order as its page has loaded it: parcels that are there before those that left, with tracking and route.
+
+    ``problems`` are those of the order and its parcels, closed ones too; ``earlier`` the trackings that gave way to one
+    that is shown, and ``sharing`` the other orders of its box, both by the key of the tracking.
+    """
 
     request: HttpRequest
     order: Order
     parcels: list[Parcel]
     problems: list[Problem]
+    earlier: Mapping[str, list[Tracking]] = field(default_factory=dict)
+    sharing: Mapping[str, list[Order]] = field(default_factory=dict)
 
     @cached_property
     def live_parcels(self) -> list[Parcel]:
@@ -77,6 +87,36 @@ class ShownOrder:
     @cached_property
     def today(self) -> date:
         return timezone.localdate()
+
+    @cached_property
+    def open_problems(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.closed_at is None]
+
+    def problems_of(self, parcel: Parcel) -> list[Problem]:
+        """What is open about this parcel or its tracking."""
+        return about(parcel, self.open_problems)
+
+    @cached_property
+    def conditions(self) -> dict[int, Condition]:
+        """How each live parcel is, by its key: what its flags follow from."""
+        return {parcel.pk: self.condition(parcel) for parcel in self.live_parcels}
+
+    def condition(self, parcel: Parcel) -> Condition:
+        key = str(parcel.tracking_id)
+        numbers = {tracking.tracking_number for tracking in self.earlier.get(key, [])}
+        return condition_from(
+            parcel,
+            self.open_problems,
+            is_shared=bool(self.sharing.get(key)),
+            is_corrected=bool(parcel.tracking and numbers - {parcel.tracking.tracking_number}),
+            has_late_news=parcel.tracking_id in self.late_news,
+        )
+
+    @cached_property
+    def late_news(self) -> set[str]:
+        """Trackings of which a scan arrived after the delivery was known, and changed nothing."""
+        delivered = [one.pk for one in self.trackings.values() if one.status == ParcelStatus.DELIVERED]
+        return trackings_with_late_news(delivered)
 
 
 @dataclass(frozen=True)

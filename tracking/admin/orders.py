@@ -13,7 +13,6 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -25,7 +24,6 @@ from tracking.admin import story, why
 from tracking.admin.act_pages import act_on
 from tracking.admin.acts import ACTS
 from tracking.admin.base import Facts, HistoryAdmin, Page, report
-from tracking.admin.codes import code_link
 from tracking.admin.display import (
     NOTHING,
     age,
@@ -38,19 +36,9 @@ from tracking.admin.display import (
     when,
 )
 from tracking.admin.filters import NumberFilter, ParcelStatusFilter, RemovedFilter, TroubleFilter
-from tracking.admin.order_registry import (
-    ENGINEERS,
-    FLAGS,
-    PARCELS,
-    TIMELINE,
-    Block,
-    Folded,
-    ShownOrder,
-    acts_of_order,
-    acts_of_parcel,
-    order_section,
-    sections_of,
-)
+from tracking.admin.order_page.facts import headline
+from tracking.admin.order_page.loading import shown_order
+from tracking.admin.order_registry import acts_of_order, acts_of_parcel, sections_of
 from tracking.admin.order_status import status_of
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
 from tracking.admin.search import orders_by, parcels_by
@@ -166,83 +154,7 @@ class OrderAdmin(HistoryAdmin):
     def page_for(self, request: HttpRequest, order: Order) -> Page:
         """The sections of `order_registry`, in their order."""
         shown = shown_order(request, order)
-        return Page(headline(order), order_facts(order), sections_of(shown), acts_of_order(request, order))
-
-
-def shown_order(request: HttpRequest, order: Order) -> ShownOrder:
-    """The order with its parcels and problems, in two queries."""
-    rows = order.parcels.select_related("tracking__account", "route__account").order_by("removed_at", "pk")
-    parcels = sorted(rows, key=lambda parcel: parcel.removed_at is not None)
-    for parcel in parcels:
-        parcel.order = order
-    ids = {parcel.tracking_id for parcel in parcels if parcel.tracking_id}
-    problems = Problem.objects.filter(Q(order=order) | Q(tracking__in=ids)).distinct().order_by("closed_at", "-pk")
-    return ShownOrder(request, order, parcels, list(problems))
-
-
-@order_section(FLAGS)
-def problems_section(shown: ShownOrder) -> Block:
-    return story.problems_block(Problem.objects.filter(pk__in=[problem.pk for problem in shown.problems]))
-
-
-@order_section(PARCELS)
-def parcels_section(shown: ShownOrder) -> Block:
-    return story.parcels_block(shown.parcels)
-
-
-@order_section(TIMELINE)
-def checkpoints_section(shown: ShownOrder) -> Block:
-    return story.checkpoints_block(shown.trackings.values())
-
-
-@order_section(ENGINEERS)
-def engineers_section(shown: ShownOrder) -> Block:
-    order, codes = shown.order, shown.codes
-    attempts = Attempt.objects.filter(correlation_id__in=codes)
-    return Folded(
-        _("For engineers"),
-        _("What was written, wished for, called and received, under the codes of this order."),
-        [
-            story.writes_block(order),
-            story.jobs_block(story.jobs_of([order.pk], shown.trackings)),
-            story.attempts_block(attempts, q=order.correlation_id),
-            story.receipts_block(codes),
-        ],
-    )
-
-
-def headline(order: Order) -> SafeString:
-    """Where the order is, in one line."""
-    if order.deleted_at:
-        return format_html("{} {}", _("Deleted in commercetools"), when(order.deleted_at))
-    parcels = order.live_parcels
-    arrived = sum(bool(one.tracking and one.tracking.status == ParcelStatus.DELIVERED) for one in parcels)
-    words = ngettext("%(done)d of %(n)d parcel delivered", "%(done)d of %(n)d parcels delivered", len(parcels))
-    dates = [one.tracking.eta for one in parcels if one.tracking and one.tracking.eta]
-    expected = (
-        _("expected by %(date)s") % {"date": date_format(max(dates), "j M Y")}
-        if dates and arrived < len(parcels)
-        else ""
-    )
-    words = words % {"done": arrived, "n": len(parcels)} if parcels else _("No parcel yet")
-    return format_html("{} {} {}", status_badge(status_of(order)), words, expected and f"· {expected}")
-
-
-def order_facts(order: Order) -> list[tuple[str, Any]]:
-    place = " ".join(part for part in (order.destination_postal_code, order.destination_city) if part)
-    return [
-        (_("Store"), story.store_of(order)),
-        (_("Ordered"), when(order.ordered_at)),
-        (_("Shopper"), order.customer_email or NOTHING),
-        (_("Goes to"), ", ".join(part for part in (place, order.destination_country) if part) or NOTHING),
-        (_("Language"), order.locale or NOTHING),
-        (_("Order state"), order.order_state or NOTHING),
-        (_("Shipment state"), order.shipment_state or NOTHING),
-        (_("Carries in commercetools"), story.carried_fields(order.carried)),
-        (_("Last read"), two_lines(age(order.collected_at), f"version {order.version}" if order.version else "")),
-        (_("commercetools id"), code(order.commercetools_id)),
-        (_("Code of this story"), code_link(order.correlation_id)),
-    ]
+        return Page(headline(order), [], sections_of(shown), acts_of_order(request, order))
 
 
 @admin.register(Parcel)

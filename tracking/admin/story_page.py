@@ -65,7 +65,10 @@ JOB_STATES: dict[str, tuple[Promise, str]] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One entry as it is read: ``badge`` says how it went, ``words`` what it was, ``note`` more of it."""
+    """One entry as it is read: ``badge`` says how it went, ``words`` what it was, ``note`` more of it.
+
+    ``why``: for what reason it changed nothing, where that is to be said.
+    """
 
     badge: SafeString
     words: Any
@@ -73,6 +76,7 @@ class Line:
     texts: list[tuple[Any, str]] = field(default_factory=list)
     changes: tuple[Any, ...] = ()
     steps: tuple[Any, ...] = ()
+    why: str = ""
 
 
 def story_page(request: HttpRequest) -> HttpResponse:

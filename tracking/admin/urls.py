@@ -11,6 +11,7 @@ from tracking.admin.doctor import doctor_page
 from tracking.admin.find import find_page
 from tracking.admin.handle import handle_page
 from tracking.admin.outages import outages_page, usual_page
+from tracking.admin.proof import proof_page
 from tracking.admin.queues import queue_page, queues_page
 from tracking.admin.registry import import_page
 from tracking.admin.remap_pages import remap_page
@@ -24,7 +25,8 @@ from tracking.admin.team import team_page
 from tracking.admin.unrouted import unrouted_page
 
 urlpatterns = [
-    path("find/", admin.site.admin_view(find_page), name="find"),
+    path("proof/<int:pk>/", admin.site.admin_view(proof_page), name="parcel-proof"),
+    path("find/", admin.site.admin_view(find_page), name="console-search"),
     path("import-registry/", admin.site.admin_view(import_page), name="import-registry"),
     path("queues/", admin.site.admin_view(queues_page), name="queues"),
     path("queues/handle/", admin.site.admin_view(handle_page), name="queue-handle"),

@@ -230,7 +230,7 @@ def code_of_a_story(user: Any, words: Words) -> str:
     """A code under which something happened, though it leads to no order. Only for who is limited to no stores."""
     if store_ids_of(user) is not None:
         return ""
-    return next((code for code in sorted(words.codes)[:1] if story_of(code)), "")
+    return next((code for code in sorted(words.codes)[:1] if story_of(code, viewer=user)), "")
 
 
 def orders_of(orders: QuerySet[Order]) -> dict[int, Order]:

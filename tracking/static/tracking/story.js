@@ -1,4 +1,4 @@
-// The button beside a code: shown only where it works, copies the code, and says that it did.
+// The button beside a code or an answer: shown only where it works, copies it, and says that it did. And: print buttons.
 (function () {
   "use strict";
 
@@ -25,4 +25,8 @@
   }
 
   document.querySelectorAll("[data-tb-copy]").forEach(prepare);
+  document.querySelectorAll("[data-tb-print]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { window.print(); });
+  });
 })();

@@ -1,0 +1,47 @@
+"""The answer to send to the shopper: in their language or another that the shop speaks, short or long, to copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from tracking.admin.order_registry import ANSWER, Block, Part, ShownOrder, order_section
+from tracking.models import Order
+from tracking.services.order_facts import facts_from
+from tracking.words.answers import answer
+from tracking.words.languages import LANGUAGES, choose, direction, tag
+
+
+@order_section(ANSWER)
+def answer_section(shown: ShownOrder) -> Block:
+    enabled = languages_of(shown.order)
+    asked = shown.request.GET.get("language", "")
+    language = asked if asked in LANGUAGES else choose([shown.order.locale], enabled)
+    facts = facts_from(shown.order, shown.live_parcels, shown.conditions, shown.today)
+    parts: dict[str, Any] = {
+        "short": answer(facts, language, form="short"),
+        "long": answer(facts, language, form="long"),
+        "language": tag(language),
+        "direction": direction(language),
+        "languages": [language_link(shown, one, language) for one in dict.fromkeys([*enabled, *LANGUAGES])],
+    }
+    return Part(_("Answer"), "admin/tracking/order/answer.html", parts)
+
+
+def languages_of(order: Order) -> list[str]:
+    """The languages of the order's brand, best first; all that we speak where no route names a brand."""
+    brands = [parcel.route.brand for parcel in order.live_parcels if parcel.route and parcel.route.brand]
+    return list(brands[0].locales) if brands and brands[0].locales else list(LANGUAGES)
+
+
+def language_link(shown: ShownOrder, language: str, chosen: str) -> dict[str, Any]:
+    query = {name: value for name, value in shown.request.GET.items() if name != "language"}
+    name = LANGUAGES.get(language) or LANGUAGES.get(language.partition("-")[0], language)
+    return {
+        "url": f"?{urlencode(query | {'language': language})}",
+        "name": name,
+        "tag": tag(language),
+        "is_chosen": language == chosen,
+    }
