@@ -22,7 +22,15 @@ class Inbox:
         self.recipients: list[str] = []
         self.on_rcpt: Callable[[str], str | None] = lambda address: None
         self.on_data: Callable[[EmailMessage], str | None] = lambda mail: None
-        self.seen: Callable[[EmailMessage], None] = lambda mail: None
+        self.on_mail: Callable[[], str | None] = lambda: None
+
+    async def handle_MAIL(  # noqa: N802 aiosmtpd's names
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if answer := self.on_mail():
+            return answer
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802 aiosmtpd's names
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -35,7 +43,6 @@ class Inbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.original_content or b""
         mail = email.message_from_bytes(content, policy=email.policy.default)
-        self.seen(mail)
         answer = self.on_data(mail)
         if answer == HANG_UP:
             self.keep(mail, envelope)
