@@ -216,6 +216,13 @@ class BrandForm(forms.ModelForm):
         help_text=_("Separated by commas: en, de. The first is the default."),
     )
 
+    storefront_origins = CommaListField(
+        label=_("Storefronts that embed"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("Sites that may show orders in their own pages, separated by commas: https://www.example.com"),
+    )
+
     class Meta:
         widgets = {"colour": UnfoldAdminColorInputWidget()}
 
@@ -229,7 +236,7 @@ class BrandAdmin(ConsoleAdmin):
     ordering = ["key"]
     search_fields = ["name", "key"]
     search_help_text = _("Name or key")
-    fields = ["key", "name", "colour", "locales"]
+    fields = ["key", "name", "colour", "locales", "storefront_origins"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Brand]:
         return super().get_queryset(request).annotate(routes_number=Count("routes"))

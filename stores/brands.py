@@ -21,6 +21,7 @@ from stores.validators import (
     key_validator,
     one_line_validator,
     order_url_validator,
+    origins_validator,
     web_validator,
 )
 
@@ -90,6 +91,13 @@ class Brand(models.Model):
         _("help by phone"), max_length=60, blank=True, default="", validators=[one_line_validator]
     )
     storefront_url = address_field(_("storefront"), _("Where the logo leads."))
+    storefront_origins = models.JSONField(
+        _("storefronts that embed"),
+        default=list,
+        blank=True,
+        validators=[origins_validator],
+        help_text=_("Their pages may show orders beside the storefront's own: https://www.example.com"),
+    )
     order_url = models.CharField(
         _("order page of the storefront"),
         max_length=500,

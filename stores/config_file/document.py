@@ -62,6 +62,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "name": Field(kinds.text(200), is_required=True),
         "colour": Field(kinds.colour),
         "locales": Field(kinds.locales),
+        "storefront_origins": Field(kinds.several(kinds.origin)),
         "quiet_from": Field(kinds.clock),
         "quiet_until": Field(kinds.clock),
         "mails_per_minute": Field(kinds.mails),

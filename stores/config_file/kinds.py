@@ -21,6 +21,7 @@ from config import env
 from stores.carriers import normalise_carrier
 from stores.config_file.source import Kind, Place, Wrong, children_of, did_you_mean, items_of, read
 from stores.statuses import MessageKind
+from stores.validators import ORIGIN
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 SLUG = re.compile(r"[a-z0-9-]+\Z")
@@ -118,6 +119,14 @@ def address(place: Place) -> str:
     if not is_good or parts.username is not None or parts.query or parts.fragment or len(value) > 500:
         raise Wrong("an address such as https://api.example.com is expected, without credentials and query")
     return value.rstrip("/")
+
+
+def origin(place: Place) -> str:
+    """What a browser calls a site: scheme, host and perhaps a port."""
+    value = text(300)(place).lower()
+    if not ORIGIN.match(value):
+        raise Wrong("an origin such as https://shop.example.com is expected, without a path")
+    return value
 
 
 def choice(*allowed: str) -> Kind:

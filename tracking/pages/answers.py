@@ -10,13 +10,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext as _
 
 from stores.models import Brand
+from stores.pictures import EXTENSIONS
 from tracking.pages.brand import style_url
 from tracking.pages.language import enabled
-from tracking.words.languages import LANGUAGES, base, direction, speaking, tag
+from tracking.words.languages import LANGUAGES, base, direction, pick, speaking, tag
 
 REFRESH = "X-Refresh"  # sent by the page's own script: somebody looks on, nobody looks anew
 
@@ -45,8 +47,17 @@ def frame(language: str, brand: Brand | None) -> dict[str, Any]:
         "direction": direction(language),
         "brand": brand,
         "brand_style": style_url(brand) if brand else "",
+        "logo": logo_path(brand),
+        "legal": pick(brand.legal, language, enabled(brand)) if brand else "",
         "languages": [(one, LANGUAGES[base(one)]) for one in others] if len(others) > 1 else [],
     }
+
+
+def logo_path(brand: Brand | None) -> str:
+    """Where the logo is on our own host; "" without one."""
+    if brand is None or not brand.logo_digest:
+        return ""
+    return reverse("brand-logo", args=[brand.key, brand.logo_digest, EXTENSIONS[brand.logo_type]])
 
 
 def finished(request: HttpRequest, response: HttpResponse, language: str) -> HttpResponseBase:

@@ -13,22 +13,37 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from stores.colours import readable, text_on
+from stores.branding import nearest
 from stores.models import Brand
 
-LIGHT, DARK = "#ffffff", "#16181d"  # what stands behind text, in shop.css
+# What the page says by colour beside the brand's own: read on the brand's surface, whatever that is.
+TELLING = {"good": ("#17693a", "#6fd394"), "attention": ("#8a4b00", "#f0b35c"), "trouble": ("#a3201c", "#ff958d")}
 FOR_EVER, NOT_AT_ALL = "public, max-age=31536000, immutable", "no-cache"
 
 
 def style_of(brand: Brand) -> str:
-    """The whole sheet. Every value is a colour that was checked when the brand was saved."""
-    light, dark = colours(brand.colour, LIGHT), colours(brand.colour, DARK)
-    return f":root{{{declared(light)}}}@media(prefers-color-scheme:dark){{:root{{{declared(dark)}}}}}"
+    """The whole sheet. Every value is a colour, a number or a list of fonts of ours: nothing that was typed in."""
+    shape = {"radius": f"{int(brand.radius)}px", "font": brand.fonts}
+    light, dark = colours(brand), colours(brand, is_dark=True)
+    return f":root{{{declared(light | shape)}}}@media(prefers-color-scheme:dark){{:root{{{declared(dark)}}}}}"
 
 
-def colours(colour: str, background: str) -> Mapping[str, str]:
-    """A brand's colour as a bar, the text on it, and the shade of it that reads as text on the page."""
-    return {"brand": colour, "on-brand": text_on(colour), "brand-ink": readable(colour, background)}
+def colours(brand: Brand, *, is_dark: bool = False) -> dict[str, str]:
+    """The brand's palette by the names of shop.css; what is text can be read on what it stands on."""
+    palette = brand.palette(is_dark=is_dark)
+    grounds = (palette.surface, palette.background)
+    telling = {name: nearest(shades[is_dark], palette.text, grounds) for name, shades in TELLING.items()}
+    return {
+        "brand": palette.colour,
+        "on-brand": palette.on_colour,
+        "brand-ink": palette.link,
+        "page": palette.background,
+        "card": palette.surface,
+        "ink": palette.text,
+        "soft": palette.muted,
+        "line": palette.line,
+        **telling,
+    }
 
 
 def declared(values: Mapping[str, str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from stores.models import Brand
-from tracking.pages.brand import DARK, LIGHT, colours
+from tracking.pages.brand import colours
 
 PLAIN = "#24548f"
 
 
 def look_of(brand: Brand | None) -> dict[str, str]:
     """``brand``, ``on-brand``, ``brand-ink``; the last also as ``dark-ink``, for dark pages."""
-    colour = brand.colour if brand else PLAIN
-    light, dark = colours(colour, LIGHT), colours(colour, DARK)
-    return dict(light) | {"dark-ink": dark["brand-ink"]}
+    brand = brand or Brand(colour=PLAIN)
+    light, dark = colours(brand), colours(brand, is_dark=True)
+    names = ("brand", "on-brand", "brand-ink")
+    return {name: light[name] for name in names} | {"dark-ink": dark["brand-ink"]}

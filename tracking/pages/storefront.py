@@ -19,5 +19,5 @@ def origins_of(brand: Brand | None) -> frozenset[str]:
     """The brand's storefronts: as they are listed, and that of its address."""
     if brand is None:
         return frozenset()
-    listed = [*getattr(brand, "storefront_origins", []), getattr(brand, "storefront_url", "")]
+    listed = [*brand.storefront_origins, brand.storefront_url]
     return frozenset(origin for one in listed if (origin := origin_of(str(one))))
