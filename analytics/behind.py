@@ -6,7 +6,7 @@ changed in between.
 
 from __future__ import annotations
 
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet
 
 from analytics.filters import Filters
 from analytics.kpi import KPI
@@ -20,5 +20,6 @@ def behind(kpi: KPI, filters: Filters, part: str = "numerator") -> QuerySet[Parc
     mask, without = (sum(BIT[name] for name in names) for names in (wanted.flags, wanted.without))
     facts = filters.facts()
     if mask or without:
-        facts = facts.alias(bits=F("flags").bitand(mask | without)).filter(bits=mask)
+        bits = ExpressionWrapper(F("flags").bitand(mask | without), output_field=BigIntegerField())
+        facts = facts.alias(bits=bits).filter(bits=mask)
     return facts.filter(wanted.condition(filters)) if wanted.condition else facts

@@ -15,6 +15,7 @@ from analytics.kpis_of_volume import TRACKED
 from analytics.names import ACTORS, Reason, Spread
 from analytics.totals import Totals
 
+ENDED = ["delivered", "returned", "lost", "disposed", "cancelled"]
 STUCK_DAYS = {"unscanned": 4, "silent": 5}
 TROUBLED = _("parcels that ever had an exception")
 ENDS: Mapping[str, tuple[Words, Words]] = {
@@ -76,7 +77,7 @@ def stuck(key: str, title: Words, spread: Spread, days: int, column: str, base: 
         return share_of(sum(number for age, number in ages.items() if age > days), totals.counts[base])
 
     def is_stuck(filters: Filters) -> Q:
-        return Q(**{f"{column}__lt": filters.as_of - timedelta(days=days)})
+        return Q(**{f"{column}__lt": filters.as_of - timedelta(days=days)}) & ~Q(status__in=ENDED)
 
     lacks = ("scanned",) if spread == Spread.UNSCANNED else ()
     return KPI(

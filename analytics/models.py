@@ -169,6 +169,7 @@ class DayCount(models.Model):
             models.UniqueConstraint(fields=["cohort", "day", "slice"], name="day_count_once"),
             models.CheckConstraint(condition=Q(created__gte=0), name="day_count_not_negative"),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(created=0), name="day_count_empty")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.slice_id}: {self.created}"

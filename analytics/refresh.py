@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from analytics.counted import Sums, counted_as
 from analytics.facts import COLUMNS, SliceKey, fact_of, slice_of, slice_row
-from analytics.models import DayBucket, FigureState, ParcelFact, Slice
-from analytics.roll_ups import add
+from analytics.models import FigureState, ParcelFact, Slice
+from analytics.roll_ups import add, drop_empty
 from stores.zones import zone, zone_name
 from tracking.models import Change, Parcel
 from tracking.services.rows import upsert_rows
@@ -127,7 +127,7 @@ def refresh(parcel_ids: Collection[int]) -> int:
         facts.append(fact)
     upsert_rows(facts, ["parcel_id"])
     add(sums)
-    DayBucket.objects.filter(number=0).delete()
+    drop_empty()
     FigureState.objects.filter(pk=1).update(changed_at=now)
     return changed
 

@@ -42,6 +42,12 @@ def add(sums: Sums) -> int:
     return len(counts) + len(buckets)
 
 
+def drop_empty() -> None:
+    """Delete rows that count nothing any more; each table has an index of just those."""
+    DayCount.objects.filter(created=0).delete()
+    DayBucket.objects.filter(number=0).delete()
+
+
 def day_text(ordinal: int) -> str:
     return date.fromordinal(ordinal).isoformat()
 
