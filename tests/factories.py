@@ -58,7 +58,7 @@ from tracking.models import (
     Tracking,
     Write,
 )
-from tracking.services.problems import NEXT_STEP
+from tracking.services.problems import NEXT_STEP, due_after
 
 _numbers = count(1)
 STEPS = [
@@ -364,6 +364,7 @@ def make_problem(**facts: Any) -> Problem:
         "kind": ProblemKind.UNMAPPED_CARRIER,
         "cause": "Carrier 'DHL_PKG' (not mapped). 4012: AfterShip cannot detect the courier of this number.",
         "next_step": NEXT_STEP[facts.get("kind", ProblemKind.UNMAPPED_CARRIER)],
+        "due_at": timezone.now() + due_after(facts.get("kind", ProblemKind.UNMAPPED_CARRIER)),
         "seen_at": timezone.now(),
     }
     return Problem.objects.create(**defaults | facts)

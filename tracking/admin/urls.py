@@ -6,6 +6,7 @@ from django.urls import path
 from tracking.admin.act_pages import act_page
 from tracking.admin.carriers import carriers_map_page, carriers_page
 from tracking.admin.courier_codes import courier_codes_page, status_rule_page
+from tracking.admin.dashboard import live_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.doctor import doctor_page
 from tracking.admin.find import find_page
@@ -28,6 +29,7 @@ urlpatterns = [
     path("proof/<int:pk>/", admin.site.admin_view(proof_page), name="parcel-proof"),
     path("find/", admin.site.admin_view(find_page), name="console-search"),
     path("import-registry/", admin.site.admin_view(import_page), name="import-registry"),
+    path("live/", admin.site.admin_view(live_page), name="live"),
     path("queues/", admin.site.admin_view(queues_page), name="queues"),
     path("queues/handle/", admin.site.admin_view(handle_page), name="queue-handle"),
     path("queues/outages/", admin.site.admin_view(outages_page), name="outages"),
