@@ -17,7 +17,7 @@ from tracking.clients.mail import hand_over
 from tracking.enums import ProblemKind
 from tracking.models import BlockedAddress, Message, Parcel, Problem
 from tracking.notifications.mail import compose, message_id
-from tracking.notifications.plain import Rendered
+from tracking.notifications.render import Rendered
 from tracking.services.notify import notify_order
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_a_login_that_is_refused_stops_the_brand(parcel: Parcel, inbox: Inbox, s
 
 def test_no_mail_goes_out_inside_a_transaction(transactional_db: None, parcel: Parcel, inbox: Inbox) -> None:
     row = Message(pk=1, order=parcel.order, correlation_id="x")
-    mail = compose(row, Rendered("Hello", "text"), Brand.objects.get(), "a@example.com")
+    mail = compose(row, Rendered("Hello", "text", ""), Brand.objects.get(), "a@example.com")
     with transaction.atomic(), pytest.raises(RuntimeError, match="mail inside a database transaction"):
         hand_over(mail)
     assert inbox.mails == []
@@ -126,7 +126,7 @@ def test_line_breaks_in_names_inject_no_header(parcel: Parcel, inbox: Inbox) -> 
     brand = Brand.objects.get()
     brand.name = "Acme\r\nBcc: everybody@example.com"
     row = Message(pk=1, order=parcel.order, correlation_id="x")
-    hand_over(compose(row, Rendered("Hi\r\nX-Evil: 1", "text"), brand, "a@example.com"))
+    hand_over(compose(row, Rendered("Hi\r\nX-Evil: 1", "text", ""), brand, "a@example.com"))
     (mail,) = inbox.mails
     assert (mail["Bcc"], mail["X-Evil"]) == (None, None)
     assert inbox.recipients == ["a@example.com"]

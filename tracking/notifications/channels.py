@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from stores.models import Brand
 from tracking.clients.mail import hand_over
 from tracking.enums import MessageChannel
 from tracking.models import Message
+from tracking.notifications.content import MailFacts
 from tracking.notifications.mail import compose
-from tracking.notifications.plain import render
+from tracking.notifications.render import render
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Letter:
     recipient: str
     brand: Brand
     language: str
-    facts: Any
+    facts: MailFacts
 
 
 def send_email(letter: Letter) -> Callable[[], str]:

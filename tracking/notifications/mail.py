@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from email.headerregistry import Address
-from email.utils import formataddr
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -18,19 +16,20 @@ from django.urls import reverse
 
 from stores.models import Brand
 from tracking.models import Message
+from tracking.notifications.render import Rendered
 from tracking.services.seals import seal, unseal
 
 UNSUBSCRIBE = "unsubscribe"
 
 
-def compose(row: Message, rendered: Any, brand: Brand, recipient: str) -> EmailMultiAlternatives:
+def compose(row: Message, rendered: Rendered, brand: Brand, recipient: str) -> EmailMultiAlternatives:
     """The mail for one row of the ledger. Headers are one line each: nothing is injected."""
     email = EmailMultiAlternatives(
         subject=one_line(rendered.subject),
         body=rendered.text,
-        from_email=sender_of(brand),
+        from_email=one_line(brand.sender),
         to=[one_line(recipient)],
-        reply_to=reply_to_of(brand),
+        reply_to=[one_line(brand.reply_to)] if brand.reply_to else [],
         headers=headers_of(row, brand),
     )
     if rendered.html:
@@ -57,17 +56,6 @@ def message_id(row: Message) -> str:
     """``<12.4f…@shop.example>``: the same for the same row; strangers cannot guess the next one."""
     proof = hmac.new(settings.SECRET_KEY.encode(), f"message-id:{row.pk}".encode(), hashlib.sha256).hexdigest()
     return f"<{row.pk}.{proof[:20]}@{urlsplit(settings.PUBLIC_URL).hostname or 'localhost'}>"
-
-
-def sender_of(brand: Brand) -> str:
-    """The brand's own sender where it has one, else the server's, under the brand's name."""
-    name = one_line(getattr(brand, "sender_name", "") or brand.name)
-    return formataddr((name, one_line(getattr(brand, "sender_address", "") or settings.DEFAULT_FROM_EMAIL)))
-
-
-def reply_to_of(brand: Brand) -> list[str]:
-    address = one_line(getattr(brand, "reply_to", "") or "")
-    return [address] if address else []
 
 
 def one_line(text: str) -> str:

@@ -1,44 +1,63 @@
-"""What a mail tells, from rows."""
+"""What a mail tells, from rows: the order's facts, which of its parcels are news, and where its links lead."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from django.conf import settings
-from django.urls import NoReverseMatch
+from datetime import date, datetime
 
 from stores.models import Brand
 from stores.statuses import MessageKind
-from tracking.models import Message, Order, Parcel
-from tracking.notifications.plain import PlainFacts
+from tracking.enums import ShopperPlace
+from tracking.models import Message, Order
+from tracking.notifications.content import MailFacts, Promotion
+from tracking.notifications.mail import unsubscribe_url
+from tracking.payloads.zones import zone_of
 from tracking.services.links import track_url
 from tracking.services.message_plan import Book
+from tracking.services.order_facts import facts_of_order
+from tracking.services.promotions import Where, offer_for
+from tracking.words import languages
 
 
-def facts_for(book: Book, kind: MessageKind, rows: Sequence[Message]) -> PlainFacts:
-    """What the mail that tells these rows is about."""
-    parcels = tuple((str(row.parcel), contents(book.order, row.parcel)) for row in rows if row.parcel)
-    return PlainFacts(str(book.order), parcels, page_url(book.order))
+def facts_for(book: Book, rows: Sequence[Message], brand: Brand, language: str, person: str) -> MailFacts:
+    """What the mail that tells these rows is about. ``person``: the hash of the address it goes to."""
+    order = book.order
+    today = day_of_shopper(order, book.now)
+    return MailFacts(
+        order=facts_of_order(order, today),
+        about=places_of(book, rows),
+        page_url=brand.order_address(order.order_number) or track_url(order, language),
+        unsubscribe_url=unsubscribe_url(brand, person) if brand.offers_unsubscribe and person else "",
+        promotion=promotion_for(order, brand, language, rows[0]),
+    )
 
 
-def contents(order: Order, parcel: Parcel) -> str:
-    """``2 x BOOT-42, 1 x SOCK-1``."""
-    names = {item: (order.item_words.get(item) or {}).get("sku") or item for item in parcel.items}
-    return ", ".join(f"{number} x {names[item]}" for item, number in sorted(parcel.items.items()))
+def day_of_shopper(order: Order, now: datetime) -> date:
+    """The calendar day at the place that the order goes to."""
+    return now.astimezone(zone_of(order.destination_country, order.destination_state)).date()
 
 
-def page_url(order: Order) -> str:
-    try:
-        return track_url(order)
-    except NoReverseMatch:
-        return settings.PUBLIC_URL
+def places_of(book: Book, rows: Sequence[Message]) -> tuple[int, ...]:
+    """Where the parcels that are news stand among the order's; none where the mail is about the whole order.
+
+    That is so for "all arrived", and where every box that goes to the shopper was shipped with this mail.
+    """
+    shown = sorted(parcel.pk for parcel in book.parcels if parcel.removed_at is None)
+    news = {row.parcel_id for row in rows}
+    is_all_shipped = rows[0].kind == MessageKind.SHIPPED and news >= {parcel.pk for parcel in book.outbound}
+    if rows[0].parcel_id is None or (is_all_shipped and len(book.outbound) > 1):
+        return ()
+    return tuple(place for place, pk in enumerate(shown) if pk in news)
+
+
+def promotion_for(order: Order, brand: Brand, language: str, row: Message) -> Promotion | None:
+    """What the brand offers beside the news, in the mail's language."""
+    status = row.tracking.status if row.tracking else ""
+    offer = offer_for(brand, language, Where(ShopperPlace.MAIL, status, order.store_id))
+    text = ". ".join(part.rstrip(".") for part in (offer.headline, offer.text) if part) if offer else ""
+    return Promotion(text=text, label=offer.button, url=offer.url) if offer else None
 
 
 def language_for(order: Order, brand: Brand) -> str:
-    """The first of the brand's languages that the shopper reads; else the brand's own first one."""
-    wanted = order.locale.replace("_", "-").lower()
-    spoken = [locale for locale in brand.locales if locale]
-    for match in (wanted, wanted.partition("-")[0]):
-        if found := next((one for one in spoken if one.lower() == match), ""):
-            return str(found)
-    return str(spoken[0]) if spoken else "en"
+    """The one of the brand's languages that the shopper reads best."""
+    return languages.choose([order.locale], brand.locales)

@@ -112,8 +112,9 @@ def send(book: Book, mailing: Mailing) -> None:
         drop(mailing, blocked)
         return
     mailing = replace(mailing, rows=(*mailing.rows, *along(book, mailing)))
-    facts = facts_for(book, mailing.kind, mailing.rows)
-    letter = Letter(mailing.row, recipient, brand, language_for(book.order, brand), facts)
+    language = language_for(book.order, brand)
+    facts = facts_for(book, mailing.rows, brand, language, person_hash(recipient))
+    letter = Letter(mailing.row, recipient, brand, language, facts)
     hand_over = CHANNELS[mailing.row.channel](letter)
     take_slot(brand)
     rows = claim(book, mailing, letter)
