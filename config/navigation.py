@@ -111,6 +111,7 @@ SIDEBAR: list[dict[str, Any]] = [
         "items": [
             entry(_("Users"), "auth", "user", "group"),
             entry(_("Groups"), "auth", "group", "groups"),
+            entry(_("Erased people"), "tracking", "erasure", "person_off"),
             entry(_("Workers"), "tracking", "heartbeat", "monitor_heart"),
         ],
     },

@@ -14,9 +14,11 @@ class TrackingConfig(AppConfig):
         """Roles get their permissions once these are made: by Django, after migrations, app by app.
 
         Triggers give way to migrations, and come back after them. What mail providers say of mails is heard.
+        Modules that keep personal data register what empties it.
         """
         from tracking import triggers
         from tracking.notifications import provider_events  # noqa: F401
+        from tracking.services import erasers  # noqa: F401  registers
         from tracking.services.roles import OURS, keep_roles
 
         for app in OURS:

@@ -19,10 +19,10 @@ from stores.models import Route
 from tracking import tasks
 from tracking.admin import remap_pages
 from tracking.admin.act_forms import ActForm
-from tracking.admin.acts import ACTS, IN_BULK, Act
+from tracking.admin.acts import ACTS, Act
 from tracking.admin.base import Facts, Table
 from tracking.admin.display import NOTHING, lines, link, list_of, page_of, status_badge, two_lines
-from tracking.admin.remap_pages import MOST_PARCELS, MOST_REASON, MOST_SHOWN, left_out, numbers_in
+from tracking.admin.remap_pages import IN_BULK, MOST_ALONE, MOST_PARCELS, MOST_REASON, MOST_SHOWN, left_out, numbers_in
 from tracking.enums import AtTarget
 from tracking.models import Parcel
 from tracking.services.deeds import Planned
@@ -72,8 +72,8 @@ def allowed(request: HttpRequest, act: Act, ids: Sequence[int]) -> list[int]:
         raise PermissionDenied
     rows = visible(user, Parcel.objects.filter(pk__in=ids[: MOST_PARCELS + 1]))
     found = sorted(rows.values_list("pk", flat=True))
-    if len(found) > 1 and not user.has_perm(IN_BULK):
-        raise PermissionDenied(_("You may do this to one parcel at a time."))
+    if len(found) > MOST_ALONE and not user.has_perm(IN_BULK):
+        raise PermissionDenied(_("You may do this to %(n)s parcels at once.") % {"n": MOST_ALONE})
     return found
 
 

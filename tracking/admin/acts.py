@@ -22,8 +22,7 @@ from tracking.admin.order_registry import acts_on_orders, acts_on_parcels
 from tracking.models import Order, Parcel
 from tracking.services.marking import refusal_of_any, refusal_of_mark, refusal_of_retrack
 
-MAY_SYNC = "tracking.change_order"
-IN_BULK = "tracking.remap_in_bulk"
+MAY_SYNC, MAY_ERASE = "tracking.change_order", "tracking.erase_customer"
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,11 @@ def parcel_buttons(request: HttpRequest, parcel: Parcel) -> Iterator[Button]:
 
 @acts_on_orders
 def order_buttons(request: HttpRequest, order: Order) -> Iterator[Button]:
-    """Read everything about it now."""
+    """Read everything about it now; for administrators, erase its shopper."""
     if order.deleted_at is None and request.user.has_perm(MAY_SYNC):
         words = _("Reads the order from commercetools and its trackings from AfterShip, and writes what is due.")
         yield Button(_("Sync now"), reverse("sync", args=[order.pk]), {}, title=words, is_main=True, key="sync")
+    if order.erasure_id is None and order.customer_email and request.user.has_perm(MAY_ERASE):
+        words = _("Empties what tells who and where the shopper is, of all their orders. It cannot be undone.")
+        address = f"{reverse('erase')}?{urlencode({'order': order.pk})}"
+        yield Button(_("Erase the shopper"), address, title=words, is_grave=True, key="erase")

@@ -9,6 +9,7 @@ from tracking.admin.courier_codes import courier_codes_page, status_rule_page
 from tracking.admin.dashboard import live_page
 from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.doctor import doctor_page
+from tracking.admin.erasures import erase_page
 from tracking.admin.find import find_page
 from tracking.admin.handle import handle_page
 from tracking.admin.outages import outages_page, usual_page
@@ -45,6 +46,7 @@ urlpatterns = [
     path("carriers/map/", admin.site.admin_view(carriers_map_page), name="carriers-map"),
     path("act/<slug:key>/", admin.site.admin_view(act_page), name="act"),
     path("sync/<int:pk>/", admin.site.admin_view(sync_page), name="sync"),
+    path("erase/", admin.site.admin_view(erase_page), name="erase"),
     path("remap/", admin.site.admin_view(remap_page), name="remap"),
     path("dead-letters/", admin.site.admin_view(dead_letters_page), name="dead-letters"),
     path("rules/preview/", admin.site.admin_view(preview_page), name="rules-preview"),

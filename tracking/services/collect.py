@@ -36,6 +36,7 @@ from tracking.payloads.from_fields import ORDER, source_of
 from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
+from tracking.services.erase import without_person
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.notify_wishes import want_notify_waiting
 from tracking.services.problems import close_all, close_problems, open_problem
@@ -278,7 +279,7 @@ def take_order(order: Order, snapshot: OrderSnapshot) -> None:
     order.version = snapshot.version
     order.order_number = snapshot.order_number
     order.customer_email = snapshot.customer_email.lower()
-    order.shopper_key = shopper_key(order.customer_email)
+    order.shopper_key = order.shopper_key if order.erasure_id else shopper_key(order.customer_email)
     order.locale = snapshot.locale
     order.order_state, order.shipment_state = snapshot.order_state, snapshot.shipment_state
     order.ordered_at = snapshot.created_at
@@ -291,6 +292,8 @@ def take_order(order: Order, snapshot: OrderSnapshot) -> None:
     order.item_channels, order.custom_fields = snapshot.item_channels, snapshot.custom_fields
     order.type_id, order.carried = snapshot.type_id, snapshot.fields
     order.collected_at, order.deleted_at = timezone.now(), None
+    if order.erasure_id:
+        without_person(order)
     order.save()
 
 

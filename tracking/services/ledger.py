@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from config.correlation import bound
 from tracking.clients.http import Call, observed
-from tracking.models import Attempt, Job
+from tracking.models import Attempt, Job, Order
 from tracking.services.connections import note_clock
 
 
@@ -17,6 +18,11 @@ class Ledger:
     def __init__(self, upstream: str, correlation_id: str, job: Job | None = None) -> None:
         self.upstream, self.correlation_id, self.job = upstream, correlation_id, job
         self.last: Attempt | None = None
+
+    @cached_property
+    def is_erased(self) -> bool:
+        """Whether the story's shopper was erased: then what goes to and fro about them is not kept. Asked once."""
+        return Order.objects.filter(correlation_id=self.correlation_id, erasure__isnull=False).exists()
 
     def record(self, call: Call) -> None:
         self.last = Attempt.objects.create(
@@ -30,8 +36,8 @@ class Ledger:
             outcome=call.outcome,
             code=call.code[:80],
             message=call.message[:1000],
-            request_excerpt=call.request_excerpt,
-            response_excerpt=call.response_excerpt,
+            request_excerpt="" if self.is_erased else call.request_excerpt,
+            response_excerpt="" if self.is_erased else call.response_excerpt,
             started_at=call.started_at,
             duration_ms=call.duration_ms,
         )

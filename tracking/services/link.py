@@ -93,9 +93,9 @@ def lock_left_behind(parcels: Iterable[Parcel]) -> None:
 
 def choose_tracking(order: Order, parcel: Parcel, chooser: Chooser | None = None) -> Tracking | None:
     """The live tracking for the parcel's number, made where there is none; None where something is missing, or a rule
-    says that nothing is tracked. On a cancelled order all stays as it is.
+    says that nothing is tracked. On a cancelled order all stays as it is, and where the shopper was erased.
     """
-    if order.is_cancelled:
+    if order.is_cancelled or order.erasure_id:
         return parcel.tracking
     if not parcel.tracking_number.strip():
         close_problems([ProblemKind.BAD_NUMBER, ProblemKind.UNROUTED], parcel, "The parcel has no number any more.")

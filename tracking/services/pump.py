@@ -40,6 +40,7 @@ from tracking.services.connections import Probe
 from tracking.services.correct_number import correct_number
 from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
+from tracking.services.erase import empty_of_erased, run_erasure
 from tracking.services.follow import complete_tracking, refresh_tracking, retrack_tracking
 from tracking.services.handlers import HANDLERS
 from tracking.services.ledger import Ledger, recorded
@@ -90,6 +91,7 @@ HANDLERS |= {
     JobKind.REFRESH: refresh_tracking,
     JobKind.RETRACK: retrack_tracking,
     JobKind.COMPLETE: complete_tracking,
+    JobKind.ERASE: lambda subject: run_erasure(int(subject)),
     JobKind.CORRECT: lambda subject: correct_number(int(subject)),
     JobKind.NOTIFY: lambda subject: notify_order(int(subject)),
 }
@@ -201,6 +203,7 @@ def handle(receipts: list[Receipt]) -> int:
     """Apply receipts of both kinds in the caller's transaction and save their ends."""
     apply_receipts([receipt for receipt in receipts if receipt.source == Source.AFTERSHIP])
     note_messages([receipt for receipt in receipts if receipt.source == Source.COMMERCETOOLS])
+    empty_of_erased(receipts)
     update_rows(receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at"])
     return len(receipts)
 

@@ -27,6 +27,8 @@ def record_write(
 ) -> Write:
     """Keep what these actions changed, and when. ``order`` is the row as it was when they were planned."""
     now = timezone.now()
+    if order.erasure_id:  # what is taken away is not kept here either
+        carried = {key: {"tb_status": fields.get("tb_status")} for key, fields in carried.items()}
     written = Parcel.objects.filter(order=order, commercetools_id__in={parcel_of(action) for action in actions})
     written.update(written_at=now)
     return Write.objects.create(

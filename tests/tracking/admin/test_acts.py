@@ -14,6 +14,7 @@ from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tests.tracking.admin.test_remaps import hidden, text_of
 from tracking import tasks
+from tracking.admin import act_pages
 from tracking.admin.acts import ACTS
 from tracking.enums import JobKind, ParcelStatus, RemapState, StaffActionKind
 from tracking.models import Job, Parcel, Remap, StaffAction, StoreLimit
@@ -106,7 +107,10 @@ def test_parcels_of_other_stores_are_not_found(parcels: list[Parcel]) -> None:
     assert (Remap.objects.count(), Job.objects.count()) == (0, 0)
 
 
-def test_more_than_one_needs_the_right_to_many(parcels: list[Parcel], agent: Client) -> None:
+def test_more_than_a_few_need_the_right_to_many(
+    parcels: list[Parcel], agent: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(act_pages, "MOST_ALONE", 1)
     ids = ",".join(str(parcel.pk) for parcel in parcels)
     assert agent.get(address("stop"), {"parcel": ids}).status_code == 403
 
