@@ -60,6 +60,8 @@ SIDEBAR: list[dict[str, Any]] = [
             page(_("Unrouted parcels"), "unrouted", "wrong_location", "tracking.view_problem"),
             page(_("Stories"), "story", "timeline", "tracking.view_order"),
             entry(_("Tickets"), "tracking", "contact", "support_agent"),
+            entry(_("Messages"), "tracking", "message", "mail"),
+            entry(_("Blocked addresses"), "tracking", "blockedaddress", "unsubscribe"),
             entry(_("What staff did"), "tracking", "staffaction", "supervisor_account"),
         ],
     },

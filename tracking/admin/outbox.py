@@ -48,6 +48,8 @@ from tracking.services.staff import note_each
 SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.COLLECT: Order,
     JobKind.WRITE_BACK: Order,
+    JobKind.NOTIFY: Order,
+    JobKind.COMMERCE: Order,
     JobKind.PUSH: Tracking,
     JobKind.UPDATE: Tracking,
     JobKind.RETIRE: Tracking,

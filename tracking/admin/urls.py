@@ -12,6 +12,7 @@ from tracking.admin.doctor import doctor_page
 from tracking.admin.erasures import erase_page
 from tracking.admin.find import find_page
 from tracking.admin.handle import handle_page
+from tracking.admin.messages import act_page as message_act_page
 from tracking.admin.outages import outages_page, usual_page
 from tracking.admin.proof import proof_page
 from tracking.admin.queues import queue_page, queues_page
@@ -53,5 +54,6 @@ urlpatterns = [
     path("check-rules/", admin.site.admin_view(check_page), name="rules-check"),
     path("rules/routes/<int:pk>/move/", admin.site.admin_view(move_page), name="route-move"),
     path("dead-letters/requeue/", admin.site.admin_view(requeue_page), name="dead-letters-requeue"),
+    path("orders/<int:pk>/messages/<slug:key>/", admin.site.admin_view(message_act_page), name="message-act"),
     path("orders/<int:pk>/withdraw-link/", admin.site.admin_view(withdraw_page), name="withdraw-link"),
 ]

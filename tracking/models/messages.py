@@ -66,6 +66,8 @@ class Message(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         permissions = [
+            ("hold_message", "Can hold and release an order's messages"),
+            ("resend_message", "Can send the current state again"),
             ("readdress_message", "Can change where an order's messages go"),
             ("block_address", "Can block and unblock addresses"),
         ]
