@@ -1,6 +1,7 @@
 """What it means: delivery performance."""
 
 from django.apps import AppConfig
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,7 +13,8 @@ class AnalyticsConfig(AppConfig):
         from analytics.rebuild import bring_up_to_date
         from tracking.enums import JobKind
         from tracking.services import handlers
-        from tracking.services.scope import add_rule, by_store, everyone
+        from tracking.services.scope import add_rule, by_store, everyone, nobody
+        from tracking.tasks import add_schedule
 
         handlers.register(JobKind.FACTS, bring_up_to_date)
         add_rule("analytics.Slice", by_store("store_id"))
@@ -20,3 +22,6 @@ class AnalyticsConfig(AppConfig):
             add_rule(f"analytics.{model}", by_store("slice__store_id"))
         for model in ("FigureState", "ServiceDay"):
             add_rule(f"analytics.{model}", everyone)
+        add_rule("analytics.RepeatDay", lambda stores: Q(store_id__in=stores))
+        add_rule("analytics.RepeatMark", nobody)
+        add_schedule("trackbridge repeat", "analytics.tasks.run_repeat", minutes=10)

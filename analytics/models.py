@@ -9,9 +9,9 @@ ServiceDay: how well we ourselves did, per day and connection
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from analytics.names import Cohort
+from analytics.names import Cohort, Course
 from tracking.enums import ParcelStatus
 
 
@@ -231,3 +231,43 @@ class ServiceDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.upstream} {self.measure}: {self.number}"
+
+
+class RepeatDay(models.Model):
+    """Orders of one day (of the hand-over of their first parcel) and store, by how their delivery went; of those that
+    ended at least 30, 60 or 90 days ago (``ripe``), how many were followed by another of the same shopper (``again``).
+    """
+
+    day = models.DateField()
+    project_id = models.BigIntegerField()
+    store_id = models.BigIntegerField(default=0)
+    course = models.CharField(max_length=10, choices=Course)
+    orders = models.IntegerField(default=0)
+    ripe_30 = models.IntegerField(default=0)
+    ripe_60 = models.IntegerField(default=0)
+    ripe_90 = models.IntegerField(default=0)
+    again_30 = models.IntegerField(default=0)
+    again_60 = models.IntegerField(default=0)
+    again_90 = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "project_id", "store_id", "course"], name="repeat_day_once"),
+            models.CheckConstraint(
+                condition=Q(again_30__lte=F("ripe_30")) & Q(again_60__lte=F("ripe_60")) & Q(again_90__lte=F("ripe_90")),
+                name="repeat_day_not_above_ripe",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.store_id} {self.course}: {self.orders}"
+
+
+class RepeatMark(models.Model):
+    """When a day was last looked at: days are looked at again until the last window has closed."""
+
+    day = models.DateField(primary_key=True)
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.made_at}"

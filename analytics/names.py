@@ -20,6 +20,17 @@ class Cohort(models.IntegerChoices):
     FIRST_SCAN = 1, _("day of first scan")  # parcels without a scan are left out
 
 
+class Course(models.TextChoices):
+    """How the delivery of a whole order went; the worst of its parcels counts."""
+
+    ON_TIME = "on_time", _("On time")
+    LATE = "late", _("Late")
+    PROBLEM = "problem", _("With a problem")
+    UNDATED = "undated", _("Arrived; nothing was promised or estimated")
+    OPEN = "open", _("Not ended yet")
+    NAMELESS = "nameless", _("Without an address to know the shopper by")
+
+
 # Each is a column of DayCount, and a bit of ParcelFact.flags in this order.
 FLAGS = (
     "created",  # shown in commercetools with a number

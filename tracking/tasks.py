@@ -161,6 +161,11 @@ SCHEDULES: dict[str, dict[str, object]] = {
 NIGHT = 2  # o'clock, UTC
 
 
+def add_schedule(name: str, function: str, *, minutes: int) -> None:
+    """For the apps that stand on this one: run a function (dotted name) every so many minutes."""
+    SCHEDULES[name] = {"func": function, "schedule_type": Schedule.MINUTES, "minutes": minutes}
+
+
 @transaction.atomic
 def ensure_schedules() -> None:
     """Each schedule once: safe to repeat and to race, for django-q2 itself would take two of one name.

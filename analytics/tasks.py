@@ -1,0 +1,10 @@
+"""What django-q2 runs for figures: hints without data, like those of ``tracking/tasks.py``."""
+
+from __future__ import annotations
+
+from analytics.repeat import refresh_stale
+
+
+def run_repeat() -> None:
+    """Every ten minutes: look at some of the days whose orders may have been followed by others since."""
+    refresh_stale()
