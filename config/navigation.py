@@ -66,6 +66,13 @@ SIDEBAR: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": _("Figures"),
+        "separator": True,
+        "items": [
+            page(_("Delivery figures"), "figures-first", "monitoring", "analytics.view_parcelfact"),
+        ],
+    },
+    {
         "title": _("Inbox & jobs"),
         "separator": True,
         "items": [

@@ -6,16 +6,20 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from analytics.admin import parcels_page
 from tracking.notifications.unsubscribe import unsubscribe
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", include("tracking.admin.urls")),
+    path("admin/figures/<slug:key>/<slug:part>/", admin.site.admin_view(parcels_page), name="figure-parcels"),
     path("admin/", admin.site.urls),
     path("", include("tracking.pages.urls")),
+    path("analytics/", include("analytics.urls")),
     path("webhooks/", include("tracking.webhooks.urls")),
     path("unsubscribe/<str:token>/", unsubscribe, name="unsubscribe"),
     path("api/v1/", include("tracking.api.urls")),
+    path("api/v1/analytics/", include("analytics.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

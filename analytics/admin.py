@@ -1,0 +1,86 @@
+"""The parcels behind a figure, as a list of the console: what every number of the pages of figures leads to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from analytics.behind import behind
+from analytics.filters import FilterError
+from analytics.kpis import KPIS
+from analytics.models import ParcelFact
+from analytics.views import SEE_FIGURES, filters_of
+from analytics.words import of_hours, period_words
+from stores.admin import CappedPaginator
+from tracking.admin.base import Table
+from tracking.admin.display import NOTHING, day, link, status_badge, two_lines, when
+from tracking.models import Parcel
+from tracking.services.scope import visible
+
+PER_PAGE = 50
+
+
+def parcels_page(request: HttpRequest, key: str, part: str) -> HttpResponse:
+    """The parcels of one part of a figure, the newest first. 404: no such figure; 400: a filter that cannot be."""
+    if not (request.user.has_perm(SEE_FIGURES) and request.user.has_perm("tracking.view_parcel")):
+        raise PermissionDenied
+    if key not in KPIS or part not in KPIS[key].parts:
+        raise Http404
+    kpi = KPIS[key]
+    try:
+        filters = filters_of(dict(request.GET.lists()), request.user)
+    except FilterError as wrong:
+        return HttpResponse(f"{wrong}\n", status=400, content_type="text/plain; charset=utf-8")
+    facts = behind(kpi, filters, part).order_by("-ready_day", "-pk")
+    page = CappedPaginator(facts, PER_PAGE).get_page(request.GET.get("p"))
+    context = {
+        **admin.site.each_context(request),
+        "title": f"{kpi.title}: {words_of(key, part)}",
+        "kpi": kpi,
+        "period": period_words(filters.first, filters.last),
+        "page": page,
+        "table": table(request, list(page.object_list)),
+        "query": urlencode(filters.query(), doseq=True),
+        "back": f"{reverse('figures', args=['overview'])}?{urlencode(filters.query(), doseq=True)}",
+    }
+    request.current_app = admin.site.name
+    return TemplateResponse(request, "admin/analytics/parcels.html", context)
+
+
+def words_of(key: str, part: str) -> str:
+    kpi = KPIS[key]
+    return str({"numerator": kpi.numerator, "denominator": kpi.denominator}.get(part, kpi.left_out))
+
+
+def table(request: HttpRequest, facts: list[ParcelFact]) -> Table:
+    """Facts with their parcels as the console names them; a parcel that is gone keeps its figures."""
+    parcels = visible(request.user, Parcel.objects.filter(pk__in=[fact.pk for fact in facts]))
+    by_id = {parcel.pk: parcel for parcel in parcels.select_related("order__store", "order__project", "tracking")}
+    headings = [_("Parcel"), _("Order"), _("Status"), _("Handed over"), _("Promised"), _("First attempt"), _("Transit")]
+    return Table("", headings, [row_of(fact, by_id.get(fact.pk)) for fact in facts], _("No parcel is behind it."))
+
+
+def row_of(fact: ParcelFact, parcel: Parcel | None) -> list[Any]:
+    attempt = two_lines(day(fact.attempt_day), lateness(fact.promise_late_days))
+    return [
+        link(parcel) if parcel else _("erased"),
+        link(parcel.order) if parcel else NOTHING,
+        status_badge(fact.status),
+        when(fact.ready_at),
+        day(fact.promised_on or fact.estimate_first),
+        attempt,
+        of_hours(fact.transit_hours) if fact.transit_hours is not None else NOTHING,
+    ]
+
+
+def lateness(days: int | None) -> str:
+    if not days:
+        return "" if days is None else _("on the day")
+    return _("%(n)d d late") % {"n": days} if days > 0 else _("%(n)d d early") % {"n": -days}

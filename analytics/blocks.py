@@ -1,0 +1,299 @@
+"""A page's blocks, drawn: each with the template that shows it, and everything it says.
+
+page ─ keys by grouping ─ measure once per grouping (two queries each) ─> Measured ─ draw ─> Drawn blocks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from analytics import blocks_of_their_own
+from analytics.charts import MOST_SERIES, Chart, Range, Series, columns, lines, ranges, stacked_bars
+from analytics.filters import Filters
+from analytics.kpi import KPI, LEAST_SAMPLE, Figure
+from analytics.kpis import KPIS, compared, measure
+from analytics.names_of import names_of
+from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, Tiles, Trend
+from analytics.words import Change, change_of, day_words, grain_of, kind_words, value_words, words_for
+
+MOST_RANKED, MOST_ROWS = 15, 50
+Figures = Mapping[str, Mapping[str, Figure]]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One block: its template in ``templates/analytics/blocks/`` and what that shows."""
+
+    template: str
+    title: Any
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    opens: bool = False  # the first of charts that stand side by side
+    closes: bool = False
+
+    @property
+    def include(self) -> str:
+        return f"analytics/blocks/{self.template}.html"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure in full."""
+
+    kpi: KPI
+    figure: Figure
+    value: str
+    change: Change | None
+    parts: Sequence[tuple[str, str, str, str]]  # name of the part, its words, how many, where its parcels are listed
+    interval: str
+
+
+@dataclass
+class Measured:
+    """All figures that a page needs, by grouping; ``before`` of the period compared with, where there is one."""
+
+    filters: Filters
+    now: dict[str, Figures]
+    before: dict[str, Figures]
+    grain: str
+
+    def whole(self, key: str) -> Figure:
+        return self.now[""][""][key]
+
+    def was(self, key: str) -> Figure | None:
+        return self.before.get("", {}).get("", {}).get(key)
+
+
+def draw(page: PageOf, filters: Filters, user: Any) -> list[Drawn]:
+    """The page's blocks in their order. Two queries per grouping, whatever the number of figures."""
+    measured = measure_all(page.blocks, filters)
+    return side_by_side([drawn for block in page.blocks for drawn in draw_block(block, measured, user)])
+
+
+def side_by_side(blocks: Sequence[Drawn]) -> list[Drawn]:
+    """Charts that follow each other stand in one frame."""
+    kinds = ["", *(block.template for block in blocks), ""]
+    return [
+        replace(block, opens=before != "chart", closes=after != "chart") if block.template == "chart" else block
+        for before, block, after in zip(kinds, blocks, kinds[2:], strict=False)
+    ]
+
+
+def measure_all(blocks: Iterable[Block], filters: Filters) -> Measured:
+    grain = grain_of(filters.first, filters.last)
+    wanted: dict[str, dict[str, None]] = {}
+    for block in blocks:
+        for by, keys in asked(block, grain):
+            wanted.setdefault(by, {}).update(dict.fromkeys(keys))
+    now = {by: measure(filters, keys, by=by) for by, keys in wanted.items()}
+    is_compared = {"", grain} & wanted.keys()
+    before = {by: compared(filters, wanted[by], by=by) for by in is_compared} if filters.compare else {}
+    return Measured(filters, now, before, grain)
+
+
+def asked(block: Block, grain: str) -> Iterable[tuple[str, Sequence[str]]]:
+    """What a block needs: groupings with keys."""
+    match block:
+        case Tiles(keys=keys):
+            yield "", keys
+        case Split(key=key):
+            yield "", [key]
+        case Trend(keys=keys):
+            yield grain, keys
+        case Stack(keys=keys):
+            yield grain, [*keys, "created"]
+        case Ranking(key=key, by=by):
+            yield by, [key]
+        case Grid(keys=keys, by=by):
+            yield by, [*keys, "created"]
+
+
+def draw_block(block: Block, measured: Measured, user: Any) -> Iterable[Drawn]:
+    match block:
+        case Tiles():
+            yield Drawn("tiles", block.title, {"tiles": [tile(key, measured, user) for key in block.keys]})
+        case Trend():
+            yield chart(trend(block, measured))
+        case Stack():
+            yield chart(stack(block, measured))
+        case Split():
+            yield chart(split(block, measured))
+        case Ranking():
+            yield chart(ranking(block, measured))
+        case Grid():
+            yield grid(block, measured)
+        case Custom():
+            yield from own_block(block, measured, user)
+
+
+def own_block(block: Custom, measured: Measured, user: Any) -> Iterable[Drawn]:
+    drawing: Callable[..., Iterable[tuple[str, Any, Mapping[str, Any]]]] = getattr(blocks_of_their_own, block.name)
+    for template, title, facts in drawing(measured.filters, user):
+        yield Drawn(template, title, facts)
+
+
+def chart(drawn: Chart) -> Drawn:
+    return Drawn("chart", drawn.title, {"chart": drawn})
+
+
+def tile(key: str, measured: Measured, user: Any) -> Tile:
+    """One figure with its change, its sample, and the ways to the parcels behind it."""
+    kpi, figure = KPIS[key], measured.whole(key)
+    words = words_for(kpi.unit)
+    has_interval = figure.low is not None and figure.high is not None
+    interval = f"{words(figure.low)} – {words(figure.high)}" if has_interval else ""
+    may_list = user.has_perm("tracking.view_parcel")
+    numbers = [
+        ("numerator", kpi.numerator, figure.numerator),
+        ("denominator", kpi.denominator, figure.denominator),
+        *(("left_out", said, number) for said, number in figure.left_out),
+    ]
+    parts = [
+        (name, str(said), f"{number:,.0f}", list_address(kpi, measured.filters, name) if may_list else "")
+        for name, said, number in numbers
+    ]
+    return Tile(kpi, figure, value_words(kpi, figure), change_of(kpi, figure, measured.was(key)), parts, interval)
+
+
+def list_address(kpi: KPI, filters: Filters, part: str) -> str:
+    """Where the console lists the parcels behind one part of a figure; "" where none stand behind it."""
+    if part not in kpi.parts:
+        return ""
+    return f"{reverse('figure-parcels', args=[kpi.key, part])}?{urlencode(filters.query(), doseq=True)}"
+
+
+def trend(block: Trend, measured: Measured) -> Chart:
+    """A line per figure; where there is one and a period to compare with, that one's line beside it, day for day."""
+    grain, kpis = measured.grain, [KPIS[key] for key in block.keys]
+    days = groups_between(measured.filters, grain)
+    figures = measured.now[grain]
+    series = [Series(str(kpi.title), [value_in(figures, day, kpi.key) for day in days]) for kpi in kpis]
+    earlier = measured.filters.compared()
+    if earlier and len(kpis) == 1:
+        past = groups_between(earlier, grain)[: len(days)]
+        values = [value_in(measured.before[grain], day, kpis[0].key) for day in past]
+        series.append(Series(_("period compared with"), [*values, *[None] * (len(days) - len(values))]))
+    is_share = kpis[0].unit == "share"
+    highest = max((value for one in series for value in one.values if value is not None), default=0)
+    top = 1.0 if is_share and highest > 0.4 else None
+    labels = [day_words(day, grain) for day in days]
+    return lines(str(block.title), labels, series, words=words_for(kpis[0].unit), top=top, note=str(block.note))
+
+
+def stack(block: Stack, measured: Measured) -> Chart:
+    grain, figures = measured.grain, measured.now[measured.grain]
+    days = groups_between(measured.filters, grain)
+    series = [
+        Series(str(KPIS[key].title), [figures[day][key].numerator if day in figures else 0 for day in days])
+        for key in block.keys
+    ]
+    created = [figures[day]["created"].numerator if day in figures else 0 for day in days]
+    rest = [max(whole - sum(one.values[at] or 0 for one in series), 0) for at, whole in enumerate(created)]
+    if any(rest) and len(series) < MOST_SERIES:
+        series.append(Series(_("Ended otherwise"), rest))
+    labels = [day_words(day, grain) for day in days]
+    return stacked_bars(str(block.title), labels, series, note=str(block.note))
+
+
+def groups_between(filters: Filters, grain: str) -> list[str]:
+    """The ISO day of every group of the period, also of those without a parcel: a gap is seen as a gap."""
+    days: dict[str, None] = {}
+    day = filters.first
+    while day <= filters.last:
+        days[start_of(day, grain).isoformat()] = None
+        day += timedelta(days=1)
+    return list(days)
+
+
+def start_of(day: date, grain: str) -> date:
+    if grain == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if grain == "month" else day
+
+
+def value_in(figures: Figures, group: str, key: str) -> float | None:
+    found = figures.get(group, {}).get(key)
+    return found.value if found else None
+
+
+def split(block: Split, measured: Measured) -> Chart:
+    """The kinds that a figure splits into: days and ages in their order, other kinds the most frequent first."""
+    parts = {name: number for name, number in measured.whole(block.key).parts.items() if name not in ("p50", "p90")}
+    if all(is_number(name) for name in parts):
+        names = sorted(parts, key=int)
+        labels = [f"{int(name):+d}" if int(name) else "0" for name in names] if "lateness" in block.key else names
+        values = [parts[name] for name in names]
+        return columns(str(block.title), labels, values, name=_("parcels"), note=str(block.note))
+    if "overdue" in block.key:
+        return columns(str(block.title), list(parts), list(parts.values()), name=_("parcels"), note=str(block.note))
+    names = sorted(parts, key=lambda name: -parts[name])
+    rows = [Range(kind_words(name), parts[name], sample=int(parts[name])) for name in names if parts[name]]
+    return ranges(str(block.title), rows, note=str(block.note))
+
+
+def is_number(name: str) -> bool:
+    return name.lstrip("-").isdecimal()
+
+
+def ranking(block: Ranking, measured: Measured) -> Chart:
+    """One figure by courier, store …: the best first, those of few parcels at the end and without a value."""
+    kpi, figures = KPIS[block.key], measured.now[block.by]
+    named = names_of(block.by, figures)
+    found = [(group, by_key[kpi.key]) for group, by_key in figures.items() if by_key[kpi.key].denominator]
+    sign = -1 if kpi.better == "more" else 1
+    found.sort(key=lambda one: (one[1].is_small, sign * (one[1].value or 0), -one[1].denominator))
+    rows = [
+        Range(named[group], None, None, None, figure.denominator, address(measured.filters, block.by, group))
+        if figure.is_small
+        else Range(
+            named[group], figure.value, figure.low, figure.high, figure.denominator,
+            address(measured.filters, block.by, group),
+        )
+        for group, figure in found[:MOST_RANKED]
+    ]  # fmt: skip
+    is_wide = any((row.high or row.value or 0) > 0.4 for row in rows)
+    note = str(block.note) or _("With 95%% intervals; fewer than %(n)d parcels are not ranked.") % {"n": LEAST_SAMPLE}
+    top = 1.0 if kpi.unit == "share" and is_wide else None
+    return ranges(str(block.title), rows, words=words_for(kpi.unit), top=top, note=note)
+
+
+def address(filters: Filters, by: str, group: str) -> str:
+    """The same page for this courier, store … alone; "" where that is no filter, or the group has no name."""
+    if by not in ("store", "account", "channel", "courier", "country") or group in ("", "0"):
+        return ""
+    return "?" + urlencode(filters.query() | {by: [group]}, doseq=True)
+
+
+def grid(block: Grid, measured: Measured) -> Drawn:
+    figures = measured.now[block.by]
+    named = names_of(block.by, figures)
+    groups = sorted(figures, key=lambda group: -figures[group]["created"].numerator)
+    rows = [
+        {
+            "name": named[group],
+            "url": address(measured.filters, block.by, group),
+            "cells": [cell(KPIS[key], figures[group][key]) for key in block.keys],
+        }
+        for group in groups[:MOST_ROWS]
+    ]
+    return Drawn(
+        "grid",
+        block.title,
+        {"headings": [KPIS[key].title for key in block.keys], "rows": rows, "left": max(len(groups) - MOST_ROWS, 0)},
+    )
+
+
+def cell(kpi: KPI, figure: Figure) -> dict[str, Any]:
+    """A value with its sample; a rate of few parcels is marked."""
+    is_rate = kpi.unit != "count" or kpi.key == "attempts_per_delivery"
+    return {
+        "value": value_words(kpi, figure),
+        "sample": f"{figure.denominator:,}" if is_rate else "",
+        "is_small": is_rate and figure.is_small,
+    }
