@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.gzip import gzip_page
@@ -25,7 +27,7 @@ from tracking.pages.answers import finished, is_fresh_look, is_from_here, page, 
 from tracking.pages.language import language_for
 from tracking.pages.rows import load
 from tracking.pages.shown import shown
-from tracking.services.links import LinkState, open_link, track_url
+from tracking.services.links import LinkState, link_token, open_link
 from tracking.services.lookup import Asked, TooManyTriesError, find_order
 from tracking.services.promotions import Where, count, offer_for, open_click
 from tracking.words.languages import speaking
@@ -98,9 +100,10 @@ def looked_up(request: HttpRequest, language: str, brand: Brand | None, asked: A
     if order is None:
         words = _("We found no order with this number and this e-mail address or postcode.")
         return refused(request, language, brand, HTTPStatus.NOT_FOUND, words)
-    response = HttpResponse(
-        status=HTTPStatus.SEE_OTHER, headers={"Location": track_url(order, request.GET.get("lang", ""))}
-    )
+    # On this very host, whatever it is called: the form may lead nowhere else.
+    path = reverse("track", args=[link_token(order)])
+    query = f"?{urlencode({'lang': request.GET['lang']})}" if request.GET.get("lang") else ""
+    response = HttpResponse(status=HTTPStatus.SEE_OTHER, headers={"Location": path + query})
     return finished(request, response, language)
 
 

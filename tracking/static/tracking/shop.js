@@ -16,14 +16,17 @@
 
   const replace = (text) => {
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    const open = [...document.querySelectorAll("details")].map((one) => one.open);
+    const all = (selector) => [...document.querySelectorAll(selector)];
+    const open = all("details").map((one) => one.open);
+    const focused = all("a, summary").indexOf(document.activeElement);
     for (const name of ["main", "footer"]) {
       const now = document.querySelector(name), next = fresh.querySelector(name);
-      if (!now || !next || now.contains(document.activeElement)) { return false; }
+      if (!now || !next) { return false; }
       localise(next);
       now.replaceChildren(...next.childNodes);
     }
-    document.querySelectorAll("details").forEach((one, at) => { one.open = open[at] || false; });
+    all("details").forEach((one, at) => { one.open = open[at] || false; });
+    if (focused >= 0) { all("a, summary")[focused]?.focus({ preventScroll: true }); }
     return true;
   };
 

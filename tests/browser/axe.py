@@ -1,0 +1,22 @@
+"""What axe says of a page: WCAG 2.2 A and AA, as one line per fault, so that a test's failure can be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+def faults_of(page: Any, *, leave_out: frozenset[str] = frozenset()) -> list[str]:
+    """``rule: what is wrong (where)`` of every fault; [] where axe is content. ``leave_out``: names of rules."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [
+        f"{one['id']}: {one['help']} ({node['target'][0]})"
+        for one in found
+        if one["id"] not in leave_out
+        for node in one["nodes"]
+    ]
