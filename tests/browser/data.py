@@ -15,6 +15,7 @@ from stores.models import AfterShipAccount, Project, RateBudget, Revision, Route
 from stores.revisions import Draft
 from stores.rule_set import snapshot
 from tests import factories as make
+from tests.browser.queue_data import fill_queues
 from tests.tracking.stories import tell_story
 from tracking.enums import (
     Area,
@@ -81,6 +82,7 @@ def fill() -> None:
     remap_some()
     examine()
     people()
+    fill_queues(orders)
 
 
 def connect() -> World:

@@ -113,6 +113,7 @@ def more_pages() -> dict[str, str]:
     from django.urls import reverse
 
     from stores.models import CarrierMapping, Route
+    from tests.browser.queue_data import queue_pages
     from tests.tracking.stories import CODE
     from tracking.models import Order, Parcel, Problem, Remap, Run
 
@@ -121,6 +122,7 @@ def more_pages() -> dict[str, str]:
     mismatch = Problem.objects.get(kind="carrier_mismatch")
     mapping = CarrierMapping.objects.order_by("pk")[0]
     return {
+        **queue_pages(),
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
         "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
         "order-none-found": reverse("admin:tracking_order_changelist") + "?q=no-such-order",

@@ -17,6 +17,7 @@ from tracking.models import Parcel, Problem, StaffAction
 from tracking.services import queues
 from tracking.services.scope import visible
 
+FOR_ONE = {"take": "Make it mine", "drop": "Make it nobody's"}
 ASKED_HERE = ["take", "drop", "assign", "note", "close"]
 MOST_SHOWN = 20
 
@@ -54,9 +55,9 @@ def fits(request: HttpRequest, name: str, act: Handling, problem: Problem) -> bo
 
 def form_of(name: str, act: Handling) -> dict[str, Any]:
     people = queues.colleagues() if act.needs_person else None
-    return {"act": name, "label": act.needs_words or act.title, "button": act.button, "people": people} | (
-        {"label": ""} if not act.needs_words and not act.needs_person else {}
-    )
+    label = act.title if act.needs_person else act.needs_words
+    button = _(FOR_ONE[name]) if name in FOR_ONE else act.button
+    return {"act": name, "label": label, "button": button, "people": people}
 
 
 def queue_fields(request: HttpRequest) -> dict[str, str]:

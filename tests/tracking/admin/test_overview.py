@@ -88,7 +88,7 @@ def test_what_needs_a_person_and_what_moves(troubled: None, admin_client: Client
         "10\N{NO-BREAK SPACE}min ago a worker was last seen",
         "1 dead letter",
         "1 quarantined receipt, last 7 days",
-        "1 connection answers",
+        "5 connections answer",
         "0\N{NO-BREAK SPACE}s ago the last webhook or message came",
         "1 receipt waits to be taken in",
         "1 job waits or runs",
