@@ -132,7 +132,16 @@ class StoreAdmin(ImportedMixin, ConsoleAdmin):
     ordering = ["project__key", "key"]
     search_fields = ["key", "commercetools_id"]
     search_help_text = _("Key or id")
-    fields = ["project", "key", "shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported"]
+    fields = [
+        "project",
+        "key",
+        "shown_name",
+        "shown_languages",
+        "shown_countries",
+        "shipment_state",
+        "commercetools_id",
+        "imported",
+    ]
     readonly_fields = ["shown_name", "shown_languages", "shown_countries", "commercetools_id", "imported"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Store]:

@@ -24,7 +24,7 @@ from tracking.admin.display import BAD, DOUBTFUL, GOOD, NOTHING, age, badge
 from tracking.admin.viewer import needs_all_stores
 from tracking.enums import Area, Health
 from tracking.models import Run
-from tracking.services.doctor.examine import HOUSE, found_in, last_run, want, wanted_since
+from tracking.services.doctor.examine import ALL, HOUSE, STORE, found_in, last_run, want, wanted_since
 from tracking.services.doctor.findings import is_go
 
 MAY_VIEW, MAY_CHECK = "stores.view_project", ("stores.change_project", "tracking.examine_connections")
@@ -46,10 +46,14 @@ def doctor_page(request: HttpRequest) -> HttpResponse:
         transaction.on_commit(tasks.kick)
         messages.success(request, _("A worker examines everything now: look again in a moment."))
         return HttpResponseRedirect(reverse("doctor"))
-    last, under_way, asked_at = last_run(is_finished=True), last_run(is_finished=False), wanted_since()
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Doctor"),
+    return examination(request, ALL, "admin/tracking/doctor.html", title=_("Doctor"))
+
+
+def examination(request: HttpRequest, subject: str, template: str, **context: Any) -> TemplateResponse:
+    """The page of one examination: what the last one found, and how far the next one is. Three queries."""
+    last, under_way = last_run(subject, is_finished=True), last_run(subject, is_finished=False)
+    asked_at = wanted_since(subject)
+    found = {
         "verdict": verdict(last) if last else "",
         "at": age(last.finished_at) if last else "",
         "is_old": bool(last and last.finished_at and last.finished_at < timezone.now() - OLD),
@@ -60,7 +64,7 @@ def doctor_page(request: HttpRequest) -> HttpResponse:
         "may_check": may_check(request.user),
     }
     request.current_app = admin.site.name
-    return TemplateResponse(request, "admin/tracking/doctor.html", context)
+    return TemplateResponse(request, template, admin.site.each_context(request) | found | context)
 
 
 def may_check(user: Any) -> bool:
@@ -87,13 +91,19 @@ def tables(run: Run) -> list[Table]:
     """One per part, its worst findings first."""
     return [
         Table(
-            _("This installation") if part == HOUSE else part,
+            part_title(part),
             [_("State"), _("What"), _("Finding"), _("Next step")],
             [row(one) for one in sorted(findings, key=lambda one: WORST_FIRST.index(Health(one["state"])))],
             _("Nothing was looked at: it is gone."),
         )
         for part, findings in found_in(run).items()
     ]
+
+
+def part_title(part: str) -> Any:
+    if part == HOUSE:
+        return _("This installation")
+    return _("The store itself") if part.startswith(STORE) else part
 
 
 def row(finding: dict[str, str]) -> list[Any]:

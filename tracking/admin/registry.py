@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,7 +25,7 @@ from stores.models import AfterShipAccount, Channel, Courier, Project, Store
 from stores.registry import rules_naming
 from tracking import tasks
 from tracking.admin.base import Table
-from tracking.admin.display import BAD, GOOD, WAITING, age, badge, lines, link, list_of, page_of, two_lines
+from tracking.admin.display import BAD, GOOD, NOTHING, WAITING, age, badge, lines, link, list_of, page_of, two_lines
 from tracking.enums import RunKind
 from tracking.models import Run
 from tracking.services.registry import KINDS, Connection, gone, in_words, want_imports
@@ -145,8 +146,15 @@ class StoreAdmin(RegisteredAdmin, stores_admin.StoreAdmin):
 
     list_display = [*stores_admin.StoreAdmin.list_display, "listed"]
     list_filter = [("project", stores_admin.RelatedFilter), RegisteredFilter]
-    fields = [*stores_admin.StoreAdmin.fields, "listed", "named_by"]
-    readonly_fields = [*stores_admin.StoreAdmin.readonly_fields, "listed", "named_by"]
+    fields = [*stores_admin.StoreAdmin.fields, "listed", "named_by", "go_live"]
+    readonly_fields = [*stores_admin.StoreAdmin.readonly_fields, "listed", "named_by", "go_live"]
+
+    @admin.display(description=gettext_lazy("ready to go live?"))
+    def go_live(self, store: Store) -> SafeString | str:
+        """Leads to the examination of everything that it needs."""
+        if store.pk is None:
+            return NOTHING
+        return format_html('<a class="tb-link" href="{}">{}</a>', reverse("go-live", args=[store.pk]), _("Look"))
 
 
 @admin.register(Channel)

@@ -11,6 +11,7 @@ from tracking.admin.dead_letters import dead_letters_page, requeue_page
 from tracking.admin.doctor import doctor_page
 from tracking.admin.erasures import erase_page
 from tracking.admin.find import find_page
+from tracking.admin.go_live import go_live_page
 from tracking.admin.handle import handle_page
 from tracking.admin.messages import act_page as message_act_page
 from tracking.admin.outages import outages_page, usual_page
@@ -39,6 +40,7 @@ urlpatterns = [
     path("queues/usual/", admin.site.admin_view(usual_page), name="usual"),
     path("queues/<slug:kind>/", admin.site.admin_view(queue_page), name="queue"),
     path("doctor/", admin.site.admin_view(doctor_page), name="doctor"),
+    path("go-live/<int:pk>/", admin.site.admin_view(go_live_page), name="go-live"),
     path("unrouted/", admin.site.admin_view(unrouted_page), name="unrouted"),
     path("story/", admin.site.admin_view(story_page), name="story"),
     path("courier-codes/", admin.site.admin_view(courier_codes_page), name="courier-codes"),

@@ -216,6 +216,18 @@ class CommercetoolsClient:
         rows = heapq.merge(*(chain.from_iterable(reading) for reading in readings), key=_last_change)
         return iter(lambda: list(islice(rows, POLL_PAGE_SIZE)), [])
 
+    def newest_orders(self, store: str, most: int) -> list[dict[str, Any]]:
+        """The store's newest orders, newest first: one call for each 500."""
+        prefix, found = f"/in-store/key={_segment(store)}", list[dict[str, Any]]()
+        while len(found) < most:
+            limit = min(PAGE_SIZE, most - len(found))
+            params = {"sort": "createdAt desc", "limit": limit, "offset": len(found), "withTotal": "false"}
+            rows = _rows(self._call("GET", f"{prefix}/orders", "GET /orders", params=params))
+            found += rows
+            if len(rows) < limit:
+                break
+        return found
+
     def get_orders(self, order_ids: Sequence[str]) -> list[dict[str, Any]]:
         """Those of these orders that exist, in no particular order: one call for up to 500 (keep to 100 or so)."""
         listed = ", ".join(f'"{_escaped(order_id)}"' for order_id in order_ids)

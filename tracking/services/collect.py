@@ -227,7 +227,7 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
     snapshot = from_commercetools.parse_order(document, source_of(order.project.tracking_source))
     with transaction.atomic():
         # Of the order only: a lock on its project would let no other order of it be stored at the same time.
-        order = Order.objects.select_for_update(of=("self",)).select_related("project").get(pk=order.pk)
+        order = Order.objects.select_for_update(of=("self",)).select_related("project", "store").get(pk=order.pk)
         if order.version is not None and snapshot.version < order.version:
             return order
         told = told_of(order) if order.version else None  # of a new order, AfterShip is told when its parcels open

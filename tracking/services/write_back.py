@@ -145,11 +145,17 @@ def plan_order(
         is_ours = True
         add(plan, actions, "order", to_commercetools.changed_fields(fields, order.carried))
     state = to_commercetools.shipment_state(
-        states, ordered=order.items, current=order.shipment_state or None, mode=order.project.shipment_state
+        states, ordered=order.items, current=order.shipment_state or None, mode=shipment_mode(order)
     )
     if state:
         add(plan, [{"action": "changeShipmentState", "shipmentState": state}], "order", {"shipmentState": state})
     return is_ours
+
+
+def shipment_mode(order: Order) -> str:
+    """How the order's shipment state follows its parcels: as its store says, else as the project does."""
+    of_store: str = order.store.shipment_state if order.store else ""
+    return of_store or str(order.project.shipment_state)
 
 
 def id_of(types: list[CustomType], key: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from stores.models import CustomType, Project
-from tests.factories import make_account, make_order, make_parcel, make_project, make_tracking
+from tests.factories import make_account, make_order, make_parcel, make_project, make_store, make_tracking
 from tracking.clients.errors import RetryLater
 from tracking.enums import ParcelStatus, ProblemKind
 from tracking.models import Order, Problem, Tracking
@@ -288,3 +288,10 @@ def test_a_parcel_that_waits_for_its_tracking_counts_as_pending(shop: Shop) -> N
     write_order(order.pk)
     fields = shop.control.order("demo", order.commercetools_id)["custom"]["fields"]
     assert (fields["tb_status"], fields["tb_parcels"], fields["tb_parcels_delivered"]) == ("pending", 2, 1)
+
+
+@pytest.mark.parametrize(("of_store", "state"), [("off", None), ("full", "Shipped"), ("", "Shipped")])
+def test_a_store_says_itself_whether_the_shipment_state_follows(shop: Shop, of_store: str, state: str | None) -> None:
+    order = shop.order(store=make_store(shop.project, key="de-web", shipment_state=of_store))
+    write_order(order.pk)
+    assert shop.control.order("demo", order.commercetools_id).get("shipmentState") == state

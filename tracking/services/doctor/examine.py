@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import F
 
 from config.correlation import new_correlation_id
-from stores.models import AfterShipAccount, Project
+from stores.models import AfterShipAccount, Project, Store
 from tracking.enums import JobKind, RunKind
 from tracking.models import Job, Run
 from tracking.services import connections, jobs, runs
@@ -22,24 +22,31 @@ from tracking.services.doctor.accounts import examine_account
 from tracking.services.doctor.findings import Findings
 from tracking.services.doctor.house import examine_house
 from tracking.services.doctor.projects import examine_project
+from tracking.services.doctor.stores import examine_store
 from tracking.services.ledger import recorded
 
 UPSTREAM = "trackbridge:doctor"  # no connection of that name: no pause holds it up
 HOUSE = "trackbridge"
 ALL = "all"
+STORE = "store:"
 PART_SECONDS = 20.0  # for the calls of one part
 RUN_SECONDS = 10.0  # with one part more it is well within the lease of a job
 
 
-def want() -> None:
-    """Wish for an examination of everything, by a worker."""
-    jobs.want([jobs.Wish(JobKind.DOCTOR, ALL, UPSTREAM, new_correlation_id())])
+def want(subject: str = ALL) -> None:
+    """Wish for an examination of everything, or of one store (`store_subject`), by a worker."""
+    jobs.want([jobs.Wish(JobKind.DOCTOR, subject, UPSTREAM, new_correlation_id())])
+
+
+def store_subject(store: Store) -> str:
+    """The examination of what one store needs to go live."""
+    return f"{STORE}{store.pk}"
 
 
 def run_wanted(subject: str) -> None:
     """The job's handler. Goes on where it stood; what is left after a while is wished for again."""
     if not runs.go_for(begin(subject), walk, RUN_SECONDS):
-        want()
+        want(subject)
 
 
 def whole(subject: str = ALL) -> Run:
@@ -59,6 +66,10 @@ def begin(subject: str) -> Run:
 
 def parts_of(subject: str) -> list[str]:
     """``["trackbridge", "commercetools:demo", "aftership:main"]``; a single project brings its accounts."""
+    if subject.startswith(STORE):
+        store = Store.objects.select_related("project").get(pk=subject.removeprefix(STORE))
+        project = connections.upstream_key(store.project)
+        return [*parts_of(project), subject]
     projects, accounts = Project.objects.order_by("key"), AfterShipAccount.objects.order_by("key")
     if subject != ALL:
         projects = projects.filter(key=subject.partition(":")[2])
@@ -84,6 +95,9 @@ def examined(part: str) -> Findings:
     if part == HOUSE:
         yield from examine_house()
         return
+    if part.startswith(STORE):
+        yield from examine_store(Store.objects.select_related("project").get(pk=part.removeprefix(STORE)))
+        return
     connection = connections.rows_of(part).first()
     if isinstance(connection, Project):
         yield from examine_project(connection)
@@ -101,16 +115,16 @@ def counted(findings: dict[str, list[dict[str, Any]]]) -> Counter[str]:
     return Counter(one["state"] for part in findings.values() for one in part)
 
 
-def wanted_since() -> datetime | None:
+def wanted_since(subject: str = ALL) -> datetime | None:
     """Since when an examination is asked for and not done; None where none is."""
-    wanted = Job.objects.filter(kind=JobKind.DOCTOR, subject=ALL, want__gt=F("done"))
+    wanted = Job.objects.filter(kind=JobKind.DOCTOR, subject=subject, want__gt=F("done"))
     return wanted.values_list("due_since", flat=True).first()
 
 
-def last_run(*, is_finished: bool) -> Run | None:
+def last_run(subject: str = ALL, *, is_finished: bool) -> Run | None:
     """The newest examination of everything that is over, or the one under way."""
     return (
-        Run.objects.filter(kind=RunKind.DOCTOR, subject=ALL, finished_at__isnull=not is_finished)
+        Run.objects.filter(kind=RunKind.DOCTOR, subject=subject, finished_at__isnull=not is_finished)
         .order_by("-started_at")
         .first()
     )
