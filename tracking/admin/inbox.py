@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from config.people import viewer
 from config.redaction import redact_json
 from stores.models import AfterShipAccount, Project
 from tracking import tasks
@@ -24,10 +25,11 @@ from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
 from tracking.admin.search import story_codes, trimmed
-from tracking.admin.viewer import seen
+from tracking.admin.viewer import NOT_FOR_YOU, seen, shows_people
 from tracking.enums import ReceiptState, Source, StaffActionKind
 from tracking.models import Order, Receipt, Refusal, Tracking
 from tracking.services.receive import replay
+from tracking.services.scope import is_own_story
 from tracking.services.staff import note_each
 
 MOST_CHARACTERS = 200_000
@@ -93,7 +95,6 @@ class ReceiptAdmin(HistoryAdmin):
 
     def page(self, receipt: Receipt) -> Page:
         body = bytes(receipt.body)
-        text, note = readable(body)
         return Page(
             headline=format_html("{} {}", receipt_badge(receipt.state), receipt.outcome or _("Waits to be taken in.")),
             facts=[
@@ -110,7 +111,7 @@ class ReceiptAdmin(HistoryAdmin):
             ],
             blocks=[
                 concerns_block(receipt),
-                Text(_("Body"), text, _("The body is empty."), note),
+                body_block(receipt, body),
                 Facts(_("Headers"), sorted(receipt.headers.items())),
             ],
         )
@@ -137,6 +138,18 @@ def events(word: str) -> QuerySet[Receipt]:
         *Project.objects.values_list("key", flat=True),
     ]
     return Receipt.objects.filter(source__in=Source.values, endpoint__in=endpoints, event_id=word).values("pk")
+
+
+def body_block(receipt: Receipt, body: bytes) -> Text:
+    """What was received, for whoever may see people; of a box that two orders share, for whoever sees the order that
+    opened its tracking: the body speaks of that one.
+    """
+    if not shows_people():
+        return Text(_("Body"), "", NOT_FOR_YOU)
+    if not is_own_story(viewer(), receipt):
+        return Text(_("Body"), "", _("Not shown: it speaks of an order of another store."))
+    text, note = readable(body)
+    return Text(_("Body"), text, _("The body is empty."), note)
 
 
 def readable(body: bytes) -> tuple[str, str]:

@@ -291,7 +291,7 @@ class ParcelAdmin(HistoryAdmin):
             facts=parcel_facts(parcel),
             blocks=[
                 story.problems_block(Problem.objects.filter(Q(parcel=parcel) | Q(tracking__in=ids)).distinct()),
-                Facts(_("Carried in commercetools"), sorted(parcel.carried.items())),
+                Facts(_("Carried in commercetools"), story.carried_values(parcel.carried)),
                 *why.blocks(explain(parcel)),
                 story.checkpoints_block([tracking] if tracking else []),
                 story.jobs_block(story.jobs_of([order.pk], ids)),

@@ -40,6 +40,7 @@ from tracking.admin.display import (
 from tracking.admin.filters import JobStateFilter, OutcomeFilter
 from tracking.admin.registry import findings_blocks
 from tracking.admin.search import story_codes
+from tracking.admin.viewer import NOT_FOR_YOU, shows_people
 from tracking.enums import JobKind, RunKind, StaffActionKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
 from tracking.services.jobs import requeue
@@ -235,10 +236,15 @@ class AttemptAdmin(HistoryAdmin):
                 ),
             ],
             blocks=[
-                Text(_("Sent"), indented(attempt.request_excerpt), _("The request had no body.")),
-                Text(_("Answered"), indented(attempt.response_excerpt), _("The answer had no body, or none came.")),
+                excerpt(_("Sent"), attempt.request_excerpt, _("The request had no body.")),
+                excerpt(_("Answered"), attempt.response_excerpt, _("The answer had no body, or none came.")),
             ],
         )
+
+
+def excerpt(title: str, text: str, empty: str) -> Text:
+    """What was sent or answered, for whoever may see people."""
+    return Text(title, indented(text), empty) if shows_people() else Text(title, "", NOT_FOR_YOU)
 
 
 def same_story(attempt: Attempt) -> str:
@@ -279,7 +285,7 @@ class HeartbeatAdmin(HistoryAdmin):
 class WriteAdmin(HistoryAdmin):
     """What was changed in commercetools, and from what to what."""
 
-    list_display = ["written", "order_link", "changes", "version", "story_code"]
+    list_display = ["written", "order_link", "shown_changes", "version", "story_code"]
     list_select_related = ["order__project", "order__store"]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
@@ -297,7 +303,8 @@ class WriteAdmin(HistoryAdmin):
         return story.order_line(write.order)
 
     @admin.display(description=gettext_lazy("what changed"))
-    def changes(self, write: Write) -> SafeString | str:
+    def shown_changes(self, write: Write) -> SafeString | str:
+        """Not by the field's own name: Django would show its JSON, with what is hidden here."""
         return story.changes_of(write)
 
     @admin.display(description=gettext_lazy("version"))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tracking.admin import display
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, age, lines, link, status_badge, two_lines, when
-from tracking.admin.viewer import seen
+from tracking.admin.viewer import hidden, said, seen, shows_people
 from tracking.admin.why import why_link
 from tracking.enums import ABOUT_TRACKINGS, JobKind
 from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
@@ -96,17 +96,26 @@ def last_checkpoint(tracking: Tracking | None) -> SafeString | str:
     """Words, place and time of the newest scan."""
     if tracking is None or not (tracking.last_message or tracking.last_checkpoint_at):
         return NOTHING
-    place = " · ".join(part for part in (tracking.last_location, display.as_given(tracking.last_checkpoint_at)) if part)
-    return two_lines(tracking.last_message or tracking.subtag_message, place)
+    parts = (hidden(tracking.last_location), display.as_given(tracking.last_checkpoint_at))
+    words = said(tracking.last_message, tracking.subtag_message)
+    return two_lines(words, " · ".join(part for part in parts if part))
 
 
 def carried_fields(fields: dict[str, Any]) -> SafeString | str:
     """Our fields as the parcel or order carries them: the status, and behind it everything."""
     if not fields:
         return _("nothing yet")
-    rows = lines([format_html("{}: {}", name, value) for name, value in sorted(fields.items())])
+    rows = lines([format_html("{}: {}", name, value) for name, value in carried_values(fields)])
     summary = status_badge(str(fields.get("tb_status", ""))) if fields.get("tb_status") else _("fields")
     return format_html('<details class="tb-details"><summary>{}</summary>{}</details>', summary, rows)
+
+
+def carried_values(fields: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Our fields by name; a carrier's words and places masked for whoever may not see people."""
+    mask = display.MASK
+    return [
+        (name, value if name not in HIDDEN_FIELDS or shows_people() else mask) for name, value in sorted(fields.items())
+    ]
 
 
 def checkpoints_block(trackings: Collection[Tracking]) -> Table:
@@ -120,8 +129,8 @@ def checkpoints_block(trackings: Collection[Tracking]) -> Table:
         [
             [
                 display.clock_on_the_wall(checkpoint),
-                link(checkpoint, checkpoint.message or checkpoint.subtag_message or checkpoint.tag),
-                checkpoint.location or NOTHING,
+                link(checkpoint, said(checkpoint.message, checkpoint.subtag_message or checkpoint.tag)),
+                hidden(checkpoint.location) or NOTHING,
                 two_lines(checkpoint.tag or NOTHING, checkpoint.subtag),
                 link(by_id[checkpoint.tracking_id], by_id[checkpoint.tracking_id].tracking_number),
             ]

@@ -34,6 +34,7 @@ from tracking.admin.display import (
 from tracking.admin.filters import CourierFilter, LifeFilter, TrackingTroubleFilter
 from tracking.admin.orders import number_of
 from tracking.admin.search import trackings_by
+from tracking.admin.viewer import hidden, said
 from tracking.models import Attempt, Checkpoint, Parcel, Problem, Tracking
 from tracking.services.scope import visible
 
@@ -115,9 +116,10 @@ class TrackingAdmin(HistoryAdmin):
             parcel.tracking = tracking
         codes = {tracking.correlation_id} | {parcel.order.correlation_id for parcel in parcels}
         orders = {parcel.order_id for parcel in parcels}
+        words = said(tracking.last_message, tracking.subtag_message)
         retired = format_html("{} {}", _("· retired:"), tracking.retired_reason) if tracking.retired_at else ""
         return Page(
-            headline=format_html("{} {} {}", status_badge(tracking.status), tracking.last_message, retired),
+            headline=format_html("{} {} {}", status_badge(tracking.status), words, retired),
             facts=tracking_facts(tracking),
             blocks=[
                 story.problems_block(Problem.objects.filter(tracking=tracking)),
@@ -194,7 +196,7 @@ class CheckpointAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("what happened"))
     def what(self, checkpoint: Checkpoint) -> str:
-        return checkpoint.message or checkpoint.subtag_message or checkpoint.tag or NOTHING
+        return said(checkpoint.message, checkpoint.subtag_message or checkpoint.tag) or NOTHING
 
     @admin.display(description=gettext_lazy("tracking"))
     def tracking_link(self, checkpoint: Checkpoint) -> SafeString | str:
@@ -202,7 +204,7 @@ class CheckpointAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("where"))
     def where(self, checkpoint: Checkpoint) -> str:
-        return checkpoint.location or NOTHING
+        return hidden(checkpoint.location) or NOTHING
 
     @admin.display(description=gettext_lazy("time there"))
     def clock(self, checkpoint: Checkpoint) -> SafeString:
@@ -217,7 +219,7 @@ class CheckpointAdmin(HistoryAdmin):
         return age(checkpoint.reported_at or checkpoint.created_at)
 
     def page(self, checkpoint: Checkpoint) -> Page:
-        place = (checkpoint.city, checkpoint.state, checkpoint.postal_code, checkpoint.country)
+        place = (*map(hidden, (checkpoint.city, checkpoint.state, checkpoint.postal_code)), checkpoint.country)
         return Page(
             headline=self.what(checkpoint),
             facts=[
@@ -226,7 +228,7 @@ class CheckpointAdmin(HistoryAdmin):
                 (_("Time as given"), checkpoint.time_text or NOTHING),
                 (_("Reported to AfterShip"), when(checkpoint.reported_at)),
                 (_("Kept here since"), when(checkpoint.created_at)),
-                (_("Where"), checkpoint.location or NOTHING),
+                (_("Where"), hidden(checkpoint.location) or NOTHING),
                 (_("City, state, postal code, country"), ", ".join(part for part in place if part) or NOTHING),
                 (_("Tag and subtag"), two_lines(checkpoint.tag or NOTHING, checkpoint.subtag)),
                 (_("Subtag in words"), checkpoint.subtag_message or NOTHING),

@@ -6,12 +6,14 @@ from typing import TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy
 
 from config.people import viewer
-from tracking.admin.display import link, person
+from tracking.admin.display import MASK, link, person
 from tracking.services.scope import may_see_people, sees, store_ids_of, visible
 
 Row = TypeVar("Row", bound=Model)
+NOT_FOR_YOU = gettext_lazy("Not shown: it may tell who the shopper is, and your role does not see people.")
 
 
 def seen(queryset: QuerySet[Row]) -> QuerySet[Row]:
@@ -27,6 +29,11 @@ def hidden(text: str) -> str:
 def shows_people() -> bool:
     """May whoever looks see shoppers' addresses, places, and what was received about them?"""
     return may_see_people(viewer())
+
+
+def said(message: str, otherwise: str) -> str:
+    """A carrier's own words, which may name people; for whoever may not see those, what they stand for."""
+    return (message or otherwise) if shows_people() else (otherwise or (MASK if message else ""))
 
 
 def link_if_seen(row: Model | None, words: object = "") -> str:

@@ -199,4 +199,4 @@ class Checkpoint(models.Model):
         constraints = [models.UniqueConstraint(fields=["tracking", "fingerprint"], name="checkpoint_once_per_tracking")]
 
     def __str__(self) -> str:
-        return f"{self.time_text} {self.subtag or self.tag} {self.location}".strip()
+        return f"{self.time_text} {self.subtag or self.tag}".strip()

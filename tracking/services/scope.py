@@ -62,6 +62,12 @@ def sees(user: Any, row: Model | None) -> bool:
     return visible(user, type(row)._default_manager.filter(pk=row.pk)).exists()
 
 
+def is_own_story(user: Any, row: Any) -> bool:
+    """Is the row part of the story of an order that the person sees, and not of another's that shares a tracking?"""
+    stores = store_ids_of(user)
+    return stores is None or type(row)._default_manager.filter(by_code(stores), pk=row.pk).exists()
+
+
 def may_see_people(user: Any) -> bool:
     """May the person see shoppers' addresses, places, and what was received about them?"""
     return bool(user.has_perm(SEE_PEOPLE))

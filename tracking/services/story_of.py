@@ -6,7 +6,8 @@
 A parcel may show a tracking that another order opened first (one box, two orders): what came in about that tracking
 belongs to both stories, and each names the other's code.
 
-Nothing in it tells who the shopper is: numbers by their end, carriers' words hidden, excerpts redacted when stored.
+Nothing in it tells who the shopper is: numbers by their end, carriers' words hidden, excerpts redacted when stored, and
+left out for viewers who may not see people.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tracking.models import (
     Tracking,
     Write,
 )
-from tracking.services.scope import store_ids_of, visible
+from tracking.services.scope import may_see_people, store_ids_of, visible
 from tracking.services.story import ending
 
 MOST_ROWS = 500  # of each kind, the newest
@@ -362,6 +363,7 @@ def wished(job: Job) -> list[Wished]:
 def called(scope: Scope, jobs: list[Job]) -> list[Called]:
     others = [job.pk for job in jobs if job.correlation_id not in scope.codes]
     rows = Attempt.objects.filter(either(Q(correlation_id__in=scope.codes), "job__in", others))
+    shows_people = scope.viewer is None or may_see_people(scope.viewer)
     return [
         Called(
             at=attempt.started_at,
@@ -375,8 +377,8 @@ def called(scope: Scope, jobs: list[Job]) -> list[Called]:
             words=redact_text(attempt.message),
             duration_ms=attempt.duration_ms,
             wait_seconds=attempt.wait_seconds,
-            request_excerpt=attempt.request_excerpt,
-            response_excerpt=attempt.response_excerpt,
+            request_excerpt=attempt.request_excerpt if shows_people else "",
+            response_excerpt=attempt.response_excerpt if shows_people else "",
         )
         for attempt in scope.newest(rows.order_by("-pk"))
     ]

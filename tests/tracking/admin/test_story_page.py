@@ -95,9 +95,9 @@ def test_nobody_is_named(viewer_client: Client) -> None:
     assert "[personal]" in page
 
 
-def test_excerpts_are_indented_and_escaped(viewer_client: Client) -> None:
+def test_excerpts_are_indented_and_escaped(admin_client: Client) -> None:
     make.make_attempt(correlation_id=CODE, response_excerpt='{"message": "<img src=x onerror=alert(1)>"}')
-    page = viewer_client.get(ADDRESS, {"code": CODE}).content.decode()
+    page = admin_client.get(ADDRESS, {"code": CODE}).content.decode()
     assert "&lt;img src=x" in page
     assert "<img src=x" not in page
 
