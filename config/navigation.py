@@ -100,6 +100,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Stores"), "stores", "store", "storefront"),
             entry(_("Channels"), "stores", "channel", "hub"),
             entry(_("Brands"), "stores", "brand", "palette"),
+            page(_("Preview"), "preview", "preview", "stores.view_brand"),
             entry(_("Promotions"), "tracking", "promotion", "campaign"),
             entry(_("What shoppers did"), "tracking", "shoppercount", "ads_click"),
         ],

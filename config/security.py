@@ -25,8 +25,10 @@ STRICT: dict[str, list[str]] = {
     "frame-ancestors": ["'none'"],
 }
 INLINE_STYLE = {"style-src": ["'self'", "'unsafe-inline'"]}
+CONSOLE = {"script-src": ["'self'", "'unsafe-eval'"]} | INLINE_STYLE
 LOOSER: dict[str, dict[str, list[str]]] = {
-    "/admin/": {"script-src": ["'self'", "'unsafe-eval'"]} | INLINE_STYLE,
+    "/admin/preview/": CONSOLE | {"frame-src": ["'self'"]},  # mails in frames, each under a policy of its own
+    "/admin/": CONSOLE,
     "/api/docs/": INLINE_STYLE,
 }
 PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"

@@ -12,15 +12,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminTextInputWidget
 
-from stores.models import Brand, Channel, Courier, CustomType, Store
+from stores.models import Channel, Courier, CustomType, Store
 from tracking.services.scope import store_ids_of, visible
 
 NOTHING = "–"
@@ -215,52 +214,6 @@ class CommaListField(forms.Field):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return self.to_python(data) != (initial or [])
-
-
-class BrandForm(forms.ModelForm):
-    locales = CommaListField(
-        label=_("Languages"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Separated by commas: en, de. The first is the default."),
-    )
-
-    storefront_origins = CommaListField(
-        label=_("Storefronts that embed"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text=_("Sites that may show orders in their own pages, separated by commas: https://www.example.com"),
-    )
-
-    class Meta:
-        widgets = {"colour": UnfoldAdminColorInputWidget()}
-
-
-@admin.register(Brand)
-class BrandAdmin(ConsoleAdmin):
-    """How storefronts look."""
-
-    form = BrandForm
-    list_display = ["name", "key", "swatch", "shown_locales", "routes_count"]
-    ordering = ["key"]
-    search_fields = ["name", "key"]
-    search_help_text = _("Name or key")
-    fields = ["key", "name", "colour", "locales", "storefront_origins"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Brand]:
-        return super().get_queryset(request).annotate(routes_number=Count("routes"))
-
-    @admin.display(description=_("colour"))
-    def swatch(self, brand: Brand) -> SafeString:
-        return format_html('<span class="tb-swatch" style="background:{}"></span> {}', brand.colour, brand.colour)
-
-    @admin.display(description=_("languages"))
-    def shown_locales(self, brand: Brand) -> str:
-        return words(brand.locales)
-
-    @admin.display(description=_("routes"))
-    def routes_count(self, brand: Brand) -> int:
-        return brand.routes_number
 
 
 @admin.register(Courier)

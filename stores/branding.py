@@ -105,9 +105,10 @@ def faults(tokens: Mapping[str, str], *, is_dark: bool = False) -> dict[str, str
 
 
 def completed(tokens: Mapping[str, str], *, is_dark: bool = False) -> dict[str, str]:
-    """All five tokens: where one is empty, the default, or what can be read."""
+    """All five tokens: where one is empty or no colour, the default, or what can be read."""
     defaults = DARK if is_dark else LIGHT
-    chosen = {name: tokens.get(name) or default for name, default in defaults.items()}
+    good = {name: colour for name, colour in tokens.items() if COLOUR.match(colour or "")}
+    chosen = {name: good.get(name, default) for name, default in defaults.items()}
     chosen["colour"] = chosen["colour"] or LIGHT["colour"]
     chosen["on_colour"] = chosen["on_colour"] or readable_on(chosen["colour"])
     return chosen
@@ -117,7 +118,7 @@ def completed(tokens: Mapping[str, str], *, is_dark: bool = False) -> dict[str, 
 def palette_of(colour: str, on_colour: str, background: str, surface: str, text: str, is_dark: bool) -> Palette:
     """The whole palette. A pair that cannot be read (saved past the check) is mended rather than shown."""
     tokens = {"colour": colour, "on_colour": on_colour, "background": background, "surface": surface, "text": text}
-    chosen = completed({n: v for n, v in tokens.items() if COLOUR.match(v or "")}, is_dark=is_dark)
+    chosen = completed(tokens, is_dark=is_dark)
     grounds = (chosen["surface"], chosen["background"])
     body = nearest(chosen["text"], readable_on(chosen["surface"]), grounds)
     warn, on_warn = WARNINGS[is_dark]

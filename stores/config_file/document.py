@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stores import inbound, tracking_source
-from stores.config_file import kinds
+from stores.config_file import brands, kinds
 from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
 from stores.config_file.source import (
     ConfigFileError,
@@ -57,17 +57,7 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "commerce_store_id": Field(kinds.text(64)),
         "is_active": Field(kinds.yes_no),
     },
-    "brands": {
-        "key": Field(kinds.key(64), is_required=True),
-        "name": Field(kinds.text(200), is_required=True),
-        "colour": Field(kinds.colour),
-        "locales": Field(kinds.locales),
-        "storefront_origins": Field(kinds.several(kinds.origin)),
-        "quiet_from": Field(kinds.clock),
-        "quiet_until": Field(kinds.clock),
-        "mails_per_minute": Field(kinds.mails),
-        "offers_unsubscribe": Field(kinds.yes_no),
-    },
+    "brands": brands.SCHEMA,
     "routes": {
         "name": Field(kinds.text(120)),
         "project": Field(kinds.key(256), is_required=True),
@@ -260,6 +250,8 @@ def flatten(document: Document) -> None:
         secrets = [*entry.values.pop("webhook_secrets", []), ""]
         if len(secrets) > 1:
             entry.values["webhook_secret"], entry.values["previous_webhook_secret"] = secrets[:2]
+    for entry in document.brands:
+        brands.flatten_brand(entry.values)
     for index, entry in enumerate(document.routes, 1):
         entry.values["position"] = index * POSITION_STEP
         if "default" in entry.values:

@@ -17,8 +17,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from stores import revisions
+from stores.config_file.brands import check_brand
 from stores.config_file.document import Document, Entry
 from stores.config_file.rules import SECTIONS, identity, rule_label, words_of
+from stores.config_file.source import ConfigFileError
 from stores.models import (
     AfterShipAccount,
     Brand,
@@ -126,7 +128,10 @@ def known_keys() -> dict[str, list[str]]:
 
 
 def make_plan(document: Document) -> Plan:
-    """Compare the document with the rows; writes nothing. Raises DecryptionError where a secret is unreadable."""
+    """Compare the document with the rows; writes nothing.
+
+    Raises DecryptionError where a secret is unreadable, ConfigFileError where a brand's texts would be.
+    """
     return Planner(document).plan()
 
 
@@ -198,6 +203,7 @@ class Planner:
         self.put_section(Project, self.projects, self.document.projects)
         self.put_section(AfterShipAccount, self.accounts, self.document.aftership_accounts)
         self.put_section(Brand, self.brands, self.document.brands)
+        self.check_brands()
         routes = self.put_rules("route")
         self.put_rules("carrier_mapping")
         self.put_rules("status_rule")
@@ -213,6 +219,13 @@ class Planner:
             key = entry.values["key"]
             rows[key] = self.put(model, rows.get(key), entry.values)
         self.notes += [f"{label(rows[key])}: not in the file, left alone" for key in left_out]
+
+    def check_brands(self) -> None:
+        """Raises ConfigFileError: whether texts can be read depends on the file and on what it leaves alone."""
+        for entry in self.document.brands:
+            check_brand(self.brands[entry.values["key"]], entry)
+        if faults := [fault for entry in self.document.brands for fault in entry.place.source.faults]:
+            raise ConfigFileError(list(dict.fromkeys(faults)))
 
     def put_rules(self, kind: str) -> list[Any]:
         """Compare the rules of one kind; one made in the console for the same is taken over, others of it stay.

@@ -21,6 +21,11 @@ FILE_NAMES = {
     "inbound_type": "inbound.type",
     "inbound_options": "inbound",
     "is_default": "default",
+    **{f"dark_{name}": f"dark.{name}" for name in ("colour", "on_colour", "background", "surface", "text")},
+    **{f"support_{name}": f"support.{name}" for name in ("url", "email", "phone")},
+    "sender_name": "sender.name",
+    "sender_address": "sender.address",
+    "reply_to": "sender.reply_to",
     "field_name": "field.name",
     "field_values": "field.values",
 }

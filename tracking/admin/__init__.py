@@ -2,6 +2,7 @@
 
 from tracking.admin import (
     acts,
+    brands,
     connections,
     contacts,
     dashboard,
@@ -23,6 +24,7 @@ from tracking.admin import (
 
 __all__ = [
     "acts",
+    "brands",
     "connections",
     "contacts",
     "dashboard",

@@ -15,6 +15,8 @@ from tracking.admin.go_live import go_live_page
 from tracking.admin.handle import handle_page
 from tracking.admin.messages import act_page as message_act_page
 from tracking.admin.outages import outages_page, usual_page
+from tracking.admin.preview import preview_page as brand_preview
+from tracking.admin.preview_frames import preview_mail, preview_shop
 from tracking.admin.proof import proof_page
 from tracking.admin.queues import queue_page, queues_page
 from tracking.admin.registry import import_page
@@ -39,6 +41,9 @@ urlpatterns = [
     path("queues/team/", admin.site.admin_view(team_page), name="team"),
     path("queues/usual/", admin.site.admin_view(usual_page), name="usual"),
     path("queues/<slug:kind>/", admin.site.admin_view(queue_page), name="queue"),
+    path("preview/", admin.site.admin_view(brand_preview), name="preview"),
+    path("preview/mail/", admin.site.admin_view(preview_mail), name="preview-mail"),
+    path("preview/page/", admin.site.admin_view(preview_shop), name="preview-shop"),
     path("doctor/", admin.site.admin_view(doctor_page), name="doctor"),
     path("go-live/<int:pk>/", admin.site.admin_view(go_live_page), name="go-live"),
     path("unrouted/", admin.site.admin_view(unrouted_page), name="unrouted"),
