@@ -5,6 +5,7 @@ page ─ keys by grouping ─ measure once per grouping (two queries each) ─> 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -15,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from analytics import blocks_of_their_own
-from analytics.charts import MOST_SERIES, Chart, Range, Series, columns, lines, ranges, stacked_bars
+from analytics.charts import MOST_SERIES, Chart, Range, Series, bars, columns, lines, ranges, stacked_bars
 from analytics.filters import Filters
 from analytics.kpi import KPI, LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS, compared, measure
@@ -24,6 +25,7 @@ from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, 
 from analytics.words import Change, change_of, day_words, grain_of, kind_words, value_words, words_for
 
 MOST_RANKED, MOST_ROWS = 15, 50
+FOUR_DAYS = 96  # hours: an axis has four parts, each of whole days
 Figures = Mapping[str, Mapping[str, Figure]]
 
 
@@ -179,11 +181,17 @@ def trend(block: Trend, measured: Measured) -> Chart:
         past = groups_between(earlier, grain)[: len(days)]
         values = [value_in(measured.before[grain], day, kpis[0].key) for day in past]
         series.append(Series(_("period compared with"), [*values, *[None] * (len(days) - len(values))]))
-    is_share = kpis[0].unit == "share"
     highest = max((value for one in series for value in one.values if value is not None), default=0)
-    top = 1.0 if is_share and highest > 0.4 else None
+    top = top_of(kpis[0].unit, highest)
     labels = [day_words(day, grain) for day in days]
     return lines(str(block.title), labels, series, words=words_for(kpis[0].unit), top=top, note=str(block.note))
+
+
+def top_of(unit: str, highest: float) -> float | None:
+    """The end of an axis where a round number is not the best one: the whole of a share, whole days of hours."""
+    if unit == "share" and highest > 0.4:
+        return 1.0
+    return math.ceil(highest / FOUR_DAYS) * FOUR_DAYS if unit == "hours" and highest > 48 else None
 
 
 def stack(block: Stack, measured: Measured) -> Chart:
@@ -233,8 +241,8 @@ def split(block: Split, measured: Measured) -> Chart:
     if "overdue" in block.key:
         return columns(str(block.title), list(parts), list(parts.values()), name=_("parcels"), note=str(block.note))
     names = sorted(parts, key=lambda name: -parts[name])
-    rows = [Range(kind_words(name), parts[name], sample=int(parts[name])) for name in names if parts[name]]
-    return ranges(str(block.title), rows, note=str(block.note))
+    rows = [Range(kind_words(name), parts[name]) for name in names if parts[name]]
+    return bars(str(block.title), rows, note=str(block.note), name=_("parcels"))
 
 
 def is_number(name: str) -> bool:
@@ -257,10 +265,9 @@ def ranking(block: Ranking, measured: Measured) -> Chart:
         )
         for group, figure in found[:MOST_RANKED]
     ]  # fmt: skip
-    is_wide = any((row.high or row.value or 0) > 0.4 for row in rows)
+    highest = max((row.high or row.value or 0 for row in rows), default=0)
     note = str(block.note) or _("With 95%% intervals; fewer than %(n)d parcels are not ranked.") % {"n": LEAST_SAMPLE}
-    top = 1.0 if kpi.unit == "share" and is_wide else None
-    return ranges(str(block.title), rows, words=words_for(kpi.unit), top=top, note=note)
+    return ranges(str(block.title), rows, words=words_for(kpi.unit), top=top_of(kpi.unit, highest), note=note)
 
 
 def address(filters: Filters, by: str, group: str) -> str:

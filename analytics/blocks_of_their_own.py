@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from analytics.charts import Range, percent, ranges
+from analytics.charts import Range, bars, percent, ranges
 from analytics.contacts import contacts as contacts_of
 from analytics.filters import Filters
 from analytics.kpi import LEAST_SAMPLE
@@ -60,10 +60,7 @@ def cell(figure: Any) -> str:
 def contacts(filters: Filters, user: Any) -> Parts:
     """How many write to us, and what was the matter when they did."""
     found = contacts_of(filters)
-    rows = [
-        Range(cause.label, number, sample=number, url=ticket_list(cause, user))
-        for cause, number in found.causes.items()
-    ]
+    rows = [Range(cause.label, number, url=ticket_list(cause, user)) for cause, number in found.causes.items()]
     title = _("Why shoppers asked")
     note = _("The state of the order at the moment of the ticket, the gravest of its parcels.")
     facts = {
@@ -75,7 +72,7 @@ def contacts(filters: Filters, user: Any) -> Parts:
         "mean": of_hours(found.mean_hours) if found.mean_hours is not None else "–",
     }
     yield "contacts", _("Contacts"), facts
-    yield "chart", title, {"chart": ranges(title, rows, note=note)}
+    yield "chart", title, {"chart": bars(title, rows, note=note, name=_("tickets"))}
 
 
 def ticket_list(cause: ContactCause, user: Any) -> str:

@@ -2,6 +2,7 @@
 
     stacked_bars   how a whole splits, per day or per courier       lines        a rate over time, with the one before
     columns        a distribution: how many in each bucket          ranges       one value per row, with its interval
+    bars           kinds by their number
 
 Colours are classes (``c1`` … ``c5``, Okabe and Ito's, told apart by colour-blind people) that analytics.css fills for
 light, dark and print; series differ by a second sign as well: dash or order. All texts of a caller are escaped.
@@ -19,7 +20,7 @@ from django.utils.text import slugify
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 50, 10, 12, 26
-ROW, NAME_WIDTH, NUMBER_WIDTH = 26, 136, 124
+ROW, NAME_WIDTH, NUMBER_WIDTH, WIDE_NAME = 26, 136, 124, 210
 MOST_SERIES = 5
 LABEL_WIDTH = 66  # room that a label on the axis takes: closer ones are left out
 
@@ -180,6 +181,23 @@ def ranges(
     return Chart(title, svg, [], ["", "Value", "Low", "High", "n"], cells, note=note)
 
 
+def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str = "", name: str = "") -> Chart:
+    """One horizontal bar per kind, as long as its value: reasons, causes, whatever has a name and a number."""
+    top = nice_top(max((one.value or 0 for one in rows), default=0))
+    left, right, height = WIDE_NAME, WIDTH - 70, TOP + len(rows) * ROW + 4
+    body: list[SafeString] = []
+    for at, one in enumerate(rows):
+        value, y = one.value or 0, TOP + at * ROW
+        label = text(left - 8, y + ROW / 2 + 4, shortened(one.name, 30), "end")
+        body.append(format_html('<a href="{}">{}</a>', one.url, label) if one.url else label)
+        width = max(value / top * (right - left), 0.5)
+        body.append(bar(left, y + 4, width, ROW - 8, "c1", f"{one.name}: {words(value)}"))
+        body.append(text(left + width + 6, y + ROW / 2 + 4, words(value), "start"))
+    cells = [[one.name, words(one.value or 0)] for one in rows]
+    svg = picture(title, f"{len(rows)} bars, the longest first.", body, height=height)
+    return Chart(title, svg, [], ["", name or "Number"], cells, note=note)
+
+
 def sparkline(values: Sequence[float | None], words: str) -> SafeString:
     """A line without axes, for a table's cell; ``words`` say what it shows."""
     known = [value for value in values if value is not None]
@@ -263,8 +281,8 @@ def text(x: float, y: float, words: str, anchor: str) -> SafeString:
     return format_html('<text x="{}" y="{}" text-anchor="{}">{}</text>', f"{x:.1f}", f"{y:.1f}", anchor, words)
 
 
-def shortened(name: str) -> str:
-    return name if len(name) <= 16 else name[:15] + "…"
+def shortened(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def unbroken(values: Sequence[float | None]) -> Iterable[list[int]]:

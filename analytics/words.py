@@ -66,13 +66,15 @@ def words_for(unit: str) -> Callable[[float], str]:
 
 
 def value_words(kpi: KPI, figure: Figure | None) -> str:
-    """The value, or a dash where there is none."""
-    return NOTHING if figure is None or figure.value is None else UNITS[kpi.unit](figure.value)
+    """The value; a dash where there is nothing to measure, words where so many parcels have not ended (yet)."""
+    if figure is None or figure.value is None:
+        return _("not reached") if figure and figure.denominator and kpi.unit == "hours" else NOTHING
+    return UNITS[kpi.unit](figure.value)
 
 
 @dataclass(frozen=True)
 class Change:
-    """The difference to the period compared with, in words; ``verdict``: "better", "worse" or ""."""
+    """The difference to the period compared with, in words; ``verdict``: "better", "worse", "same" or ""."""
 
     words: str
     verdict: str = ""
@@ -84,8 +86,11 @@ def change_of(kpi: KPI, now: Figure, before: Figure | None) -> Change | None:
     if before is None or before.value is None or now.value is None:
         return None
     difference = now.value - before.value
-    is_certain = not (overlaps(now, before) or now.is_small or before.is_small)
+    is_number = kpi.unit == "count" and now.value == now.numerator  # a plain count is what it is
+    is_certain = is_number or not (overlaps(now, before) or now.is_small or before.is_small)
     was = _("was %(value)s") % {"value": value_words(kpi, before)}
+    if not difference:
+        return Change(was, "same")
     verdict = ""
     if difference and is_certain and kpi.better:
         verdict = "better" if (difference > 0) == (kpi.better == "more") else "worse"

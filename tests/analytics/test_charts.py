@@ -12,6 +12,7 @@ from analytics.charts import (
     HEIGHT,
     Range,
     Series,
+    bars,
     columns,
     lines,
     nice_top,
@@ -62,6 +63,14 @@ def test_a_gap_stays_a_gap() -> None:
     svg = parsed(lines("x", list("abcdefgh"), [Series("s", [1, 2, None, 4, None, 6, 7, 8])]).svg)
     assert len(svg.findall("s:polyline", SVG)) == 2
     assert len(svg.findall("s:circle", SVG)) == 6
+
+
+def test_bars_of_kinds_are_as_long_as_their_numbers() -> None:
+    chart = bars("Why", [Range("customs", 40), Range("weather", 10, url="/x")], name="parcels")
+    found = parsed(chart.svg).findall(".//s:rect", SVG)
+    assert float(found[1].attrib["width"]) / float(found[0].attrib["width"]) == pytest.approx(0.25, rel=1e-2)
+    assert (chart.headings, chart.rows) == (["", "parcels"], [["customs", "40"], ["weather", "10"]])
+    assert '<a href="/x">' in chart.svg
 
 
 def test_range_without_a_sample_has_no_dot_and_says_so() -> None:
