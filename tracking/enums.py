@@ -26,6 +26,7 @@ ON_ITS_WAY = [  # the carrier has it and more news is to come
     ParcelStatus.EXCEPTION,
     ParcelStatus.RETURNING,
 ]
+EXPECTED = [*UNSCANNED, *(status for status in ON_ITS_WAY if status != ParcelStatus.RETURNING)]  # the shopper waits
 
 
 class Actor(models.TextChoices):

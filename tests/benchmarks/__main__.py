@@ -1,6 +1,6 @@
 """``make bench``: how fast, and with how many calls, measured against a baseline of the same run.
 
-    python -m tests.benchmarks [--quick] [ingest] [drain] [write_back] [dry_run] [page]
+    python -m tests.benchmarks [--quick] [ingest] [drain] [write_back] [dry_run] [page] [console]
 
 Runs on a PostgreSQL of its own that keeps every commit on disk. Prints what it does, then one summary; what the figures
 mean stands in docs/benchmarks.md. About four minutes; with ``--quick`` under one, for a look rather than for a record.
@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "LOG_FORMAT": "json",
     "JOB_THREADS": "8",
 }
-PARTS = ("ingest", "drain", "write_back", "dry_run", "page")
+PARTS = ("ingest", "drain", "write_back", "dry_run", "page", "console")
 
 
 def main(arguments: list[str]) -> int:
@@ -51,7 +51,7 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
     quiet()
     from django.core.management import call_command
 
-    from tests.benchmarks import drain, dry_run, ingest, page, write_back
+    from tests.benchmarks import console, drain, dry_run, ingest, page, write_back
 
     call_command("migrate", verbosity=0)
     note("the database is ready")
@@ -62,6 +62,7 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
         "write_back": lambda: write_back.run(rounds=1 if quick else 2, orders=10 if quick else 25),
         "dry_run": lambda: dry_run.run(rounds=2 if quick else 3, parcels=10_000 if quick else 100_000),
         "page": lambda: page.run(rounds=3 if quick else 9),
+        "console": lambda: console.run(parcels=10_000 if quick else 1_000_000, rounds=5 if quick else 15),
     }
     return [line for part in PARTS if part in parts for line in runs[part]()]
 

@@ -2,32 +2,126 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, TextFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
+from unfold.utils import parse_date_str
 
-from tracking.enums import ParcelStatus
+from tracking.enums import EXPECTED, ParcelStatus
 from tracking.models import Parcel, Problem
 
+# Filters of orders look at the parcels that are there, and at what tracks them now.
+HERE = Q(removed_at=None, tracking__retired_at=None)
 
-class ParcelStatusFilter(DropdownFilter):
-    """Orders of which a parcel has this status."""
 
-    title = _("status of a parcel")
+class OfParcelFilter(DropdownFilter):
+    """Orders, or parcels, by a condition on a parcel: ``condition`` says it for a value that was chosen."""
+
+    def condition(self, value: str) -> Q | None:
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        condition = self.condition(self.value() or "")
+        if condition is None:
+            return queryset
+        if queryset.model is Parcel:
+            return queryset.filter(condition)
+        return queryset.filter(Exists(Parcel.objects.filter(HERE & condition, order=OuterRef("pk"))))
+
+
+class StatusOfParcelFilter(OfParcelFilter):
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
         return ParcelStatus.choices
 
+    def condition(self, value: str) -> Q | None:
+        return Q(tracking__status=value) if value else None
+
+
+class LateFilter(OfParcelFilter):
+    """Past the day that the carrier expects. What only our promise says is a flag, and no filter: no column has it."""
+
+    title = _("late")
+    parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
+        return [("yes", _("Past its estimate")), ("week", _("For more than a week"))]
+
+    def condition(self, value: str) -> Q | None:
+        if value not in ("yes", "week"):
+            return None
+        day = timezone.localdate() - timedelta(days=7 if value == "week" else 0)
+        late = Q(tracking__eta__lt=day, tracking__status__in=EXPECTED, tracking__is_fenced=False)
+        return late & Q(tracking__retired_at=None, is_return=False)
+
+
+class ReturnFilter(OfParcelFilter):
+    """With a parcel that the shopper sends back, or without."""
+
+    title = _("returns")
+    parameter_name = "returns"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, Any]]:
+        return [("yes", _("With a return")), ("no", _("Without"))]
+
+    def condition(self, value: str) -> Q | None:
+        return Q(is_return=value == "yes") if value in ("yes", "no") else None
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.value():
+        if queryset.model is Parcel or self.value() != "no":
+            return super().queryset(request, queryset)
+        returns = Parcel.objects.filter(is_return=True, removed_at=None, order=OuterRef("pk"))
+        return queryset.exclude(Exists(returns))
+
+
+class CourierOfParcelFilter(TextFilter):
+    """By the courier that tracks a parcel, by its slug."""
+
+    title = _("courier (slug)")
+    parameter_name = "courier"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        slug = (self.value() or "").strip().lower()
+        if not slug:
             return queryset
-        parcels = Parcel.objects.filter(removed_at=None, tracking__retired_at=None, tracking__status=self.value())
-        return queryset.filter(pk__in=parcels.values("order"))
+        if queryset.model is Parcel:
+            return queryset.filter(tracking__courier=slug)
+        return queryset.filter(Exists(Parcel.objects.filter(HERE, tracking__courier=slug, order=OuterRef("pk"))))
+
+
+class DestinationFilter(TextFilter):
+    """By the country that it goes to."""
+
+    title = _("destination (AT, DE …)")
+    parameter_name = "country"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        country = (self.value() or "").strip().upper()
+        column = "order__destination_country" if queryset.model is Parcel else "destination_country"
+        return queryset.filter(**{column: country}) if country else queryset
+
+
+class DayFilter(RangeDateFilter):
+    """From one day to another, both included, for columns that hold moments."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        first, last = (self.day(end) for end in ("from", "to"))
+        if first:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": first})
+        return queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)}) if last else queryset
+
+    def day(self, end: str) -> datetime | None:
+        """The beginning of the day that was typed; None for none, or for what is no day."""
+        day = parse_date_str(str(self.used_parameters.get(f"{self.field_path}_{end}") or ""))
+        return timezone.make_aware(datetime.combine(day, time.min)) if day else None
 
 
 class TroubleFilter(DropdownFilter):
@@ -52,6 +146,21 @@ class TroubleFilter(DropdownFilter):
 
 class TrackingTroubleFilter(TroubleFilter):
     link = "tracking"
+
+
+class ParcelTroubleFilter(TroubleFilter):
+    """Parcels with an open problem of their own or of their tracking."""
+
+    link = "parcel"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        still_open = Problem.objects.filter(closed_at=None)
+        troubled = Exists(still_open.filter(parcel=OuterRef("pk"))) | Exists(
+            still_open.filter(tracking=OuterRef("tracking"))
+        )
+        if self.value() == "open":
+            return queryset.filter(troubled)
+        return queryset.exclude(troubled) if self.value() == "none" else queryset
 
 
 class LifeFilter(DropdownFilter):

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -35,8 +36,21 @@ from tracking.admin.display import (
     two_lines,
     when,
 )
-from tracking.admin.filters import NumberFilter, ParcelStatusFilter, RemovedFilter, TroubleFilter
+from tracking.admin.filters import (
+    CourierOfParcelFilter,
+    DayFilter,
+    DestinationFilter,
+    LateFilter,
+    NumberFilter,
+    ParcelTroubleFilter,
+    RemovedFilter,
+    ReturnFilter,
+    StatusOfParcelFilter,
+    TroubleFilter,
+)
+from tracking.admin.listed import flags_of_listed, listed_condition, open_problems, problems_of_listed
 from tracking.admin.order_page.facts import headline
+from tracking.admin.order_page.flags import flag_badges
 from tracking.admin.order_page.loading import shown_order
 from tracking.admin.order_registry import acts_of_order, acts_of_parcel, sections_of
 from tracking.admin.order_status import status_of
@@ -47,6 +61,7 @@ from tracking.enums import JobKind, ParcelStatus, StaffActionKind
 from tracking.models import Attempt, Order, Parcel, Problem
 from tracking.services import jobs
 from tracking.services.connections import upstream_key
+from tracking.services.flags import flags_of
 from tracking.services.staff import note_each
 from tracking.services.why import why as explain
 
@@ -61,12 +76,19 @@ def number_of(problems: QuerySet[Problem], by: str) -> Coalesce:
 class OrderAdmin(HistoryAdmin):
     """One order: its parcels, what they carry, and everything that happened to them under one code."""
 
-    list_display = ["number", "store_name", "status", "parcels_count", "last_scan", "problems_count", "ordered"]
+    list_display = [
+        "number", "store_name", "status", "flags", "parcels_count", "last_scan", "problems_count", "ordered",
+    ]  # fmt: skip
     list_filter = [
-        ParcelStatusFilter,
+        StatusOfParcelFilter,
+        LateFilter,
         TroubleFilter,
         ("store", RelatedFilter),
         ("project", RelatedFilter),
+        CourierOfParcelFilter,
+        DestinationFilter,
+        ReturnFilter,
+        ("ordered_at", DayFilter),
     ]
     list_select_related = ["project", "store"]
     ordering = ["-created_at"]
@@ -75,15 +97,10 @@ class OrderAdmin(HistoryAdmin):
     actions = ["read_again"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        parcels = Parcel.objects.filter(removed_at=None).select_related("tracking").order_by("pk")
-        own = number_of(Problem.objects.all(), "order")
-        of_trackings = Problem.objects.filter(order=None, tracking__parcels__removed_at=None)
-        return (
-            super()
-            .get_queryset(request)
-            .prefetch_related(Prefetch("parcels", parcels, to_attr="live_parcels"))
-            .annotate(problems_number=own + number_of(of_trackings, "tracking__parcels__order"))
-        )
+        parcels = Parcel.objects.filter(removed_at=None).select_related("tracking", "route").order_by("pk")
+        parcels = parcels.prefetch_related(open_problems(request.user, "tracking__problems"))
+        of_parcels = Prefetch("parcels", parcels, to_attr="live_parcels")
+        return super().get_queryset(request).prefetch_related(of_parcels, open_problems(request.user, "problems"))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(pk__in=orders_by(search_term).values("pk")) if search_term else queryset, False
@@ -111,6 +128,10 @@ class OrderAdmin(HistoryAdmin):
             return _("deleted in commercetools")
         return status_badge(status_of(order))
 
+    @admin.display(description=gettext_lazy("to know"))
+    def flags(self, order: Order) -> SafeString | str:
+        return flag_badges(flags_of_listed(order))
+
     @admin.display(description=gettext_lazy("parcels"))
     def parcels_count(self, order: Order) -> SafeString:
         parcels = order.live_parcels
@@ -124,7 +145,7 @@ class OrderAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("problems"))
     def problems_count(self, order: Order) -> SafeString | str:
-        return open_problems_badge(order.problems_number)
+        return open_problems_badge(len(problems_of_listed(order)))
 
     @admin.display(description=gettext_lazy("ordered"))
     def ordered(self, order: Order) -> SafeString | str:
@@ -161,9 +182,23 @@ class OrderAdmin(HistoryAdmin):
 class ParcelAdmin(HistoryAdmin):
     """One parcel: which tracking it got and why, and what it carries in commercetools."""
 
-    list_display = ["number", "order_link", "carrier_name", "status", "last_scan", "in_commercetools", "shipped"]
-    list_filter = [NumberFilter, ("tracking__account", RelatedFilter), "is_return", RemovedFilter]
-    list_select_related = ["order__project", "order__store", "tracking"]
+    list_display = [
+        "number", "order_link", "carrier_name", "status", "flags", "last_scan", "in_commercetools", "shipped",
+    ]  # fmt: skip
+    list_filter = [
+        StatusOfParcelFilter,
+        LateFilter,
+        ParcelTroubleFilter,
+        NumberFilter,
+        ("order__store", RelatedFilter),
+        CourierOfParcelFilter,
+        DestinationFilter,
+        ReturnFilter,
+        ("tracking__account", RelatedFilter),
+        RemovedFilter,
+        ("shipped_at", DayFilter),
+    ]
+    list_select_related = ["order__project", "order__store", "tracking", "route"]
     ordering = ["-pk"]
     search_fields = ["tracking_number"]
     search_help_text = gettext_lazy("Tracking or order number, e-mail, id or code")
@@ -171,6 +206,14 @@ class ParcelAdmin(HistoryAdmin):
 
     def has_remap_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(MAY_REMAP)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Parcel]:
+        of_both = [open_problems(request.user, link) for link in ("problems", "tracking__problems")]
+        return super().get_queryset(request).prefetch_related(*of_both)
+
+    @admin.display(description=gettext_lazy("to know"))
+    def flags(self, parcel: Parcel) -> SafeString | str:
+        return flag_badges(flags_of(listed_condition(parcel), timezone.localdate()))
 
     def has_retrack_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ACTS["retrack"].permission)

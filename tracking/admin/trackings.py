@@ -159,6 +159,7 @@ def aftership_facts(tracking: Tracking) -> list[tuple[str, Any]]:
         (_("Status changed"), when(tracking.status_changed_at)),
         (_("Opened"), when(tracking.opened_at)),
         (_("Retired"), when(tracking.retired_at)),
+        (_("Leads on to"), link(tracking.replaced_by)),
     ]
 
 

@@ -92,6 +92,9 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["-created_at"], name="order_newest"),
+            models.Index(fields=["-ordered_at"], name="order_newest_placed"),
+            models.Index(fields=["store", "-created_at"], name="order_newest_of_store"),
+            models.Index(fields=["destination_country", "-created_at"], name="order_newest_to_country"),
             models.Index(Ending("order_number"), name="order_number_ending"),
         ]
 
@@ -166,6 +169,7 @@ class Parcel(models.Model):
         indexes = [
             models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written"),
             models.Index(fields=["commercetools_id"], name="parcel_by_its_id"),
+            models.Index(fields=["order"], condition=Q(is_return=True), name="parcel_return"),
             models.Index(Ending("tracking_number"), name="parcel_number_ending"),
         ]
 

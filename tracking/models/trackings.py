@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from tracking.enums import FINISHED, ON_ITS_WAY, UNSCANNED, ParcelStatus
+from tracking.enums import EXPECTED, FINISHED, ON_ITS_WAY, UNSCANNED, ParcelStatus
 from tracking.models.pieces import Ending
 
 
@@ -142,6 +142,8 @@ class Tracking(models.Model):
             models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
             models.Index(fields=["created_at"], condition=Q(requested_courier=""), name="tracking_left_to_detection"),
             models.Index(Ending("tracking_number"), name="tracking_number_ending"),
+            models.Index(fields=["courier", "status"], name="tracking_by_courier"),
+            models.Index(fields=["eta"], condition=Q(retired_at=None, status__in=EXPECTED), name="tracking_expected"),
             models.Index(
                 fields=["opened_at", "id"],
                 condition=Q(retired_at=None, forgotten_at=None, status__in=UNSCANNED),

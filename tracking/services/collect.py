@@ -41,6 +41,7 @@ from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.notify_wishes import want_notify_waiting
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
+from tracking.services.replace import lead_on
 from tracking.services.shoppers import shopper_key
 from tracking.services.sns import note_control
 from tracking.services.story import tell
@@ -240,10 +241,11 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
             stop(live)
             want_notify_waiting(order)
             live = []
-        replaced = [link_parcel(order, parcel, priority) for parcel in live]
+        left = {before: parcel for parcel in live if (before := link_parcel(order, parcel, priority))}
         if told and told != told_of(order):
             want_updates([parcel.tracking_id for parcel in live if parcel.tracking_id], priority)
-        retire_unused([tracking_id for tracking_id in replaced if tracking_id], "the number was changed or removed")
+        retire_unused(left, "the number was changed or removed")
+        lead_on({before: parcel.tracking for before, parcel in left.items() if parcel.tracking})
         gone = [parcel.tracking_id for parcel in parcels if parcel.removed_at and parcel.tracking_id]
         retire_unused(gone, "the parcel was removed")
     return order

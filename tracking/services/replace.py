@@ -7,6 +7,7 @@ live ─ give_way ─> retired here at once, AfterShip keeps it ─ release ─>
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -33,6 +34,17 @@ def give_way(source: Tracking, target: Tracking | None, *, until: datetime, reas
     source.replaces.update(replaced_by=target)
     close_all(source, reason)
     tell("tracking gave way", number=source.tracking_number, reason=reason)
+
+
+def lead_on(successors: Mapping[str, Tracking]) -> None:
+    """Note what came after trackings (by key) that were retired because a parcel's number changed: old leads to new.
+
+    In the caller's transaction. One that another parcel still shows is live, and leads nowhere.
+    """
+    for key, successor in sorted(successors.items()):
+        retired = Tracking.objects.filter(pk=key, retired_at__isnull=False, replaced_by=None).exclude(pk=successor.pk)
+        if retired.update(replaced_by=successor):
+            Tracking.objects.filter(replaced_by=key).exclude(pk=successor.pk).update(replaced_by=successor)
 
 
 def take_back(tracking: Tracking) -> None:

@@ -311,6 +311,7 @@ def test_a_parcel_that_loses_its_number_waits_quietly_again(order: Order, number
     assert first_parcel().tracking is None
     old.refresh_from_db()
     assert old.retired_reason == "the number was changed or removed"
+    assert old.replaced_by is None
     assert open_kinds() == []
 
 
@@ -332,6 +333,20 @@ def test_another_carrier_for_the_same_number_is_another_tracking(order: Order) -
     assert (new.tracking_number, new.requested_courier) == (old.tracking_number, "ups")
     old.refresh_from_db()
     assert old.retired_at is not None
+
+
+def test_corrected_number_leads_from_the_old_tracking_to_the_new_and_further(order: Order) -> None:
+    store_order(order, SINGLE)
+    open_all()
+    first = first_parcel().tracking
+    store_order(order, with_first_parcel(50, trackingId="00340434161094000002"))
+    open_all()
+    second = first_parcel().tracking
+    store_order(order, with_first_parcel(51, trackingId="00340434161094000003"))
+    for old in (first, second):
+        old.refresh_from_db()
+        assert old.replaced_by == first_parcel().tracking
+    assert first_parcel().tracking.tracking_number == "00340434161094000003"
 
 
 def test_another_spelling_of_the_number_is_the_same_tracking(order: Order) -> None:

@@ -8,7 +8,6 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from tracking.admin.order_registry import ANSWER, Block, Part, ShownOrder, order_section
-from tracking.models import Order
 from tracking.services.order_facts import facts_from
 from tracking.words.answers import answer
 from tracking.words.languages import LANGUAGES, choose, direction, tag
@@ -16,7 +15,7 @@ from tracking.words.languages import LANGUAGES, choose, direction, tag
 
 @order_section(ANSWER)
 def answer_section(shown: ShownOrder) -> Block:
-    enabled = languages_of(shown.order)
+    enabled = languages_of(shown)
     asked = shown.request.GET.get("language", "")
     language = asked if asked in LANGUAGES else choose([shown.order.locale], enabled)
     facts = facts_from(shown.order, shown.live_parcels, shown.conditions, shown.today)
@@ -30,9 +29,9 @@ def answer_section(shown: ShownOrder) -> Block:
     return Part(_("Answer"), "admin/tracking/order/answer.html", parts)
 
 
-def languages_of(order: Order) -> list[str]:
+def languages_of(shown: ShownOrder) -> list[str]:
     """The languages of the order's brand, best first; all that we speak where no route names a brand."""
-    brands = [parcel.route.brand for parcel in order.live_parcels if parcel.route and parcel.route.brand]
+    brands = [parcel.route.brand for parcel in shown.live_parcels if parcel.route and parcel.route.brand]
     return list(brands[0].locales) if brands and brands[0].locales else list(LANGUAGES)
 
 

@@ -14,8 +14,10 @@ from tracking.services.scope import visible
 
 def shown_order(request: HttpRequest, order: Order) -> ShownOrder:
     """The order with its parcels, their problems, earlier trackings, and the orders that share a box with it."""
-    rows = order.parcels.select_related("tracking__account", "route__account", "route__brand").order_by("pk")
-    parcels = sorted(rows, key=lambda parcel: parcel.removed_at is not None)
+    rows = order.parcels.select_related(
+        "tracking__account", "route__project", "route__store", "route__account", "route__brand"
+    )
+    parcels = sorted(rows.order_by("pk"), key=lambda parcel: parcel.removed_at is not None)
     for parcel in parcels:
         parcel.order = order
     ids = {parcel.tracking_id for parcel in parcels if parcel.tracking_id}
