@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from analytics.buckets import NEVER, day_bucket, days_bucket, hours_bucket, open_bucket
 from analytics.facts import WILL_NOT_ARRIVE
 from analytics.models import ParcelFact
-from analytics.names import ACTORS, STATUSES, Cohort, Spread, has, names_of
+from analytics.names import ACTORS, BY_MONTH, STATUSES, Cohort, Spread, has, names_of
 from analytics.times import zone_day
 from tracking.enums import FINISHED, ParcelStatus
 
@@ -44,8 +44,10 @@ class Sums:
                 counts[name] += sign
             counts["attempts"] += sign * counted.attempts
             counts["revisions"] += sign * counted.revisions
+            month = date.fromordinal(day).replace(day=1).toordinal()
             for spread, bucket in counted.buckets:
                 self.buckets[int(cohort), spread, day, counted.slice, bucket] += sign
+                self.buckets[int(cohort) + BY_MONTH, spread, month, counted.slice, bucket] += sign
 
 
 class Counted(NamedTuple):

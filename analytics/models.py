@@ -176,9 +176,12 @@ class DayCount(models.Model):
 
 
 class DayBucket(models.Model):
-    """How many parcels of one day and slice fall into one bucket of one spread (``analytics/buckets.py``)."""
+    """How many parcels of one day and slice fall into one bucket of one spread (``analytics/buckets.py``).
 
-    cohort = models.PositiveSmallIntegerField(choices=Cohort)
+    Each is there twice: by day, and by month (``day`` is its first) under the cohort plus ``BY_MONTH``.
+    """
+
+    cohort = models.PositiveSmallIntegerField()
     spread = models.PositiveSmallIntegerField()
     day = models.DateField()
     slice = models.ForeignKey(Slice, models.PROTECT, related_name="+")

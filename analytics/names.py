@@ -31,6 +31,8 @@ class Course(models.TextChoices):
     NAMELESS = "nameless", _("Without an address to know the shopper by")
 
 
+# Spreads are kept by month, too, so that a year is twelve sums: in DayBucket under the cohort plus this.
+BY_MONTH = 2
 # Each is a column of DayCount, and a bit of ParcelFact.flags in this order.
 FLAGS = (
     "created",  # shown in commercetools with a number

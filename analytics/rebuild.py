@@ -1,17 +1,17 @@
 """All figures from the rows, whatever they hold now: a walk in two parts that may stop and go on at any moment.
 
     facts   parcels page by page ─ refresh ─> facts, and sums moved by the difference
-    days    each day's sums anew from its facts, replaced as a whole: what drifted is counted and mended
+    days    sums of each day and month anew from their facts, replaced as a whole: what drifted is counted and mended
 
 Both parts work under the lock of ``refresh``, page by page, so live changes are counted in between. Memory: one page of
-parcels, or one day of facts.
+parcels, or the sums of one month.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.db.models import Min
@@ -21,8 +21,9 @@ from analytics import refresh
 from analytics.counted import Sums
 from analytics.facts import VERSION
 from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
-from analytics.names import COUNTS, Cohort
+from analytics.names import BY_MONTH, COUNTS, Cohort
 from analytics.roll_ups import add
+from analytics.totals import next_month
 from tracking.enums import RunKind
 from tracking.models import Parcel, Run
 from tracking.services import runs
@@ -32,6 +33,7 @@ from tracking.services.story import tell
 SUBJECT = "figures"
 PAGE = 1_000
 DAY_FIELDS = {Cohort.HANDOVER: "ready_day", Cohort.FIRST_SCAN: "scan_day"}
+DaySums = tuple[dict[int, dict[str, int]], dict[tuple[int, int, int], int]]
 
 
 def is_current() -> bool:
@@ -85,35 +87,40 @@ def facts(after: int, counts: Counter[str]) -> Iterator[int]:
 
 
 def days(cohort: int, after: int, counts: Counter[str]) -> Iterator[tuple[int, int]]:
-    """Each day's sums anew, of both cohorts; yields the cohort and the ordinal of the day it got to."""
-    for one in Cohort:
+    """The sums of each day anew, then of each month, of both cohorts; yields where it got to."""
+    for one in (*Cohort.values, *(value + BY_MONTH for value in Cohort.values)):
         if one >= cohort:
             yield from days_of(one, after if one == cohort else 0, counts)
 
 
-def days_of(cohort: Cohort, after: int, counts: Counter[str]) -> Iterator[tuple[int, int]]:
+def days_of(cohort: int, after: int, counts: Counter[str]) -> Iterator[tuple[int, int]]:
     while day := next_day(cohort, after):
         counts["mended"] += replace_day(cohort, day)
         counts["days"] += 1
-        after = day.toordinal()
-        yield cohort.value, after
+        after = last_of(cohort, day).toordinal()
+        yield cohort, after
 
 
-def next_day(cohort: Cohort, after: int) -> date | None:
-    """The first day after this ordinal that has facts or sums."""
+def next_day(cohort: int, after: int) -> date | None:
+    """The first day after this ordinal that has facts or sums; of a month its first."""
     since = date.fromordinal(after + 1)
-    field = DAY_FIELDS[cohort]
+    field = DAY_FIELDS[cohort % BY_MONTH]
     found = [
         ParcelFact.objects.filter(**{f"{field}__gte": since}).aggregate(day=Min(field))["day"],
         DayCount.objects.filter(cohort=cohort, day__gte=since).aggregate(day=Min("day"))["day"],
         DayBucket.objects.filter(cohort=cohort, day__gte=since).aggregate(day=Min("day"))["day"],
     ]
-    return min((day for day in found if day), default=None)
+    day = min((day for day in found if day), default=None)
+    return day.replace(day=1) if day and cohort >= BY_MONTH else day
+
+
+def last_of(cohort: int, day: date) -> date:
+    return next_month(day) - timedelta(days=1) if cohort >= BY_MONTH else day
 
 
 @transaction.atomic
-def replace_day(cohort: Cohort, day: date) -> bool:
-    """Make one day's sums equal to what its facts say; returns whether they were not."""
+def replace_day(cohort: int, day: date) -> bool:
+    """Make the sums of one day, or one month, equal to what its facts say; returns whether they were not."""
     refresh.lock()
     wanted, stored = sums_of(cohort, day), stored_sums(cohort, day)
     if wanted == stored:
@@ -121,27 +128,25 @@ def replace_day(cohort: Cohort, day: date) -> bool:
     DayCount.objects.filter(cohort=cohort, day=day).delete()
     DayBucket.objects.filter(cohort=cohort, day=day).delete()
     sums = Sums()
-    sums.counts = {(int(cohort), day.toordinal(), one): Counter(numbers) for one, numbers in wanted[0].items()}
+    sums.counts = {(cohort, day.toordinal(), one): Counter(numbers) for one, numbers in wanted[0].items()}
     sums.buckets = Counter(
-        {(int(cohort), spread, day.toordinal(), one, bucket): n for (spread, one, bucket), n in wanted[1].items()}
+        {(cohort, spread, day.toordinal(), one, bucket): n for (spread, one, bucket), n in wanted[1].items()}
     )
     add(sums)
     return True
 
 
-DaySums = tuple[dict[int, dict[str, int]], dict[tuple[int, int, int], int]]
-
-
-def sums_of(cohort: Cohort, day: date) -> DaySums:
-    """What the facts of a day add up to: numbers by slice, and by (spread, slice, bucket); no zeros."""
-    sums = Sums()
-    texts = ParcelFact.objects.filter(**{DAY_FIELDS[cohort]: day}).exclude(counted="").values_list("counted", flat=True)
+def sums_of(cohort: int, day: date) -> DaySums:
+    """What the facts of a day or month add up to: numbers by slice, and by (spread, slice, bucket); no zeros."""
+    sums, field = Sums(), DAY_FIELDS[cohort % BY_MONTH]
+    period = {f"{field}__gte": day, f"{field}__lte": last_of(cohort, day)}
+    texts = ParcelFact.objects.filter(**period).exclude(counted="").values_list("counted", flat=True)
     for text in texts.iterator(chunk_size=2_000):
         sums.add(text)
     counts = {
-        key[2]: {name: n for name, n in numbers.items() if n}
-        for key, numbers in sums.counts.items()
-        if key[:2] == (cohort, day.toordinal())
+        one: {name: n for name, n in numbers.items() if n}
+        for (of, on, one), numbers in sums.counts.items()
+        if (of, on) == (cohort, day.toordinal())
     }
     buckets = {
         (spread, one, bucket): number
@@ -151,7 +156,7 @@ def sums_of(cohort: Cohort, day: date) -> DaySums:
     return counts, buckets
 
 
-def stored_sums(cohort: Cohort, day: date) -> DaySums:
+def stored_sums(cohort: int, day: date) -> DaySums:
     rows = DayCount.objects.filter(cohort=cohort, day=day).values("slice", *COUNTS)
     counts = {row["slice"]: {name: row[name] for name in COUNTS if row[name]} for row in rows}
     stored = DayBucket.objects.filter(cohort=cohort, day=day).exclude(number=0)

@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from analytics.filters import Filters
 from analytics.models import DayBucket, DayCount
-from analytics.names import COUNTS, Spread
+from analytics.names import BY_MONTH, COUNTS, Spread
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "": (),
@@ -67,10 +67,28 @@ def add_counts(
 def add_spreads(
     found: dict[str, Totals], filters: Filters, spreads: Collection[Spread], columns: tuple[str, ...], by: str
 ) -> None:
-    rows = rows_of(DayBucket, filters).filter(spread__in=[int(spread) for spread in spreads])
+    rows = DayBucket.objects.filter(days_and_months(filters, by), slice__in=filters.slices())
+    rows = rows.filter(spread__in=[int(spread) for spread in spreads])
     for *key, spread, bucket, (number,) in grouped(rows, (*columns, "spread", "bucket"), {"sum": Sum("number")}):
         if number:
             found.setdefault(group(by, key), Totals(filters.as_of)).spreads[Spread(spread)][bucket] += number
+
+
+def days_and_months(filters: Filters, by: str) -> Q:
+    """The rows of spreads that make up the period: whole months as such, where nothing is asked by day or week."""
+    first, last = filters.first, filters.last
+    months_from = first if first.day == 1 else next_month(first)
+    days_from = (last + timedelta(days=1)).replace(day=1)  # of the month that is not whole
+    if by in ("day", "week") or months_from >= days_from:
+        return Q(cohort=filters.cohort, day__gte=first, day__lte=last)
+    months = Q(cohort=filters.cohort + BY_MONTH, day__gte=months_from, day__lt=days_from)
+    before = Q(cohort=filters.cohort, day__gte=first, day__lt=months_from)
+    after = Q(cohort=filters.cohort, day__gte=days_from, day__lte=last)
+    return months | before | after
+
+
+def next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def rows_of(model, filters: Filters):

@@ -208,7 +208,7 @@ def test_a_rebuild_mends_sums_that_drifted(world: World, capsys: pytest.CaptureF
     DayBucket.objects.filter(spread=1).delete()
     call_command("rebuild_facts")
     assert sums() == before
-    assert "2 facts, 0 of them changed; 3 day sums checked, 3 mended." in capsys.readouterr().out
+    assert "2 facts, 0 of them changed; 5 day sums checked, 5 mended." in capsys.readouterr().out
 
 
 def test_a_rebuild_goes_on_where_it_was_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,140 @@
+"""Years of parcels for figures, made by the same pure functions as real ones, and copied into the tables day by day."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import DateField
+from django.utils import timezone
+
+from analytics.counted import Sums, counted_as
+from analytics.facts import COLUMNS, fact_of, slice_of
+from analytics.models import ParcelFact
+from analytics.names import COUNTS
+from analytics.refresh import slice_ids
+from analytics.roll_ups import add
+from stores.zones import zone
+from tests.benchmarks.progress import note
+
+# Each store ships from one or two places, with some couriers, to its own country and some neighbours.
+STORES = {
+    1: (["hub-1", "hub-2"], ["dhl-germany", "dpd", "hermes-de", "gls"], ["DE", "DE", "DE", "AT", "CH"]),
+    2: (["hub-1"], ["austrian-post", "dpd", "gls"], ["AT", "AT", "DE", "CZ"]),
+    3: (["hub-2"], ["colissimo", "chronopost", "ups"], ["FR", "FR", "BE", "ES"]),
+    4: (["hub-3"], ["postnl", "dpd", "ups"], ["NL", "NL", "BE", "DE"]),
+    5: (["hub-1", "hub-3"], ["ups", "fedex"], ["GB", "SE", "PL", "IT", "DK", "US"]),
+}
+WEIGHTS = [50, 15, 15, 12, 8]
+WEEK = 7
+HERE = zone("Europe/Berlin")
+SUMS = {"analytics_daycount": COUNTS, "analytics_daybucket": ("spread", "bucket", "number")}
+# Days among the buckets move along: of parcels that are open since then, and of those that are due then.
+BUCKET = "CASE WHEN bucket < 0 THEN bucket + {days} WHEN spread BETWEEN 40 AND 43 THEN bucket - {days} ELSE bucket END"
+LAST_DAY = date(2026, 11, 20)
+
+
+def seed_facts(parcels: int, days: int = 364) -> None:
+    """So many facts and their sums, spread over the days up to LAST_DAY.
+
+    A week is made by the functions that make real facts; the others are that week over again, moved by SQL. Of these
+    the ``counted`` texts stay those of the first week: nothing here changes them.
+    """
+    chance, each, made = random.Random(7), parcels // days, 0
+    for ago in range(WEEK):
+        with transaction.atomic():
+            made += copy_day(chance, LAST_DAY - timedelta(days=ago), each, made)
+        note(f"{made:,} facts of the first week")
+    moved = [field.column for field in ParcelFact._meta.concrete_fields if isinstance(field, DateField)]
+    same = [field.column for field in ParcelFact._meta.concrete_fields if field.column not in (*moved, "parcel_id")]
+    with connection.cursor() as cursor:
+        for week in range(1, days // WEEK):
+            shift = f"interval '{week * WEEK} days'"
+            facts = ", ".join([*same, *(f"{name} - {shift}" for name in moved)])
+            names = ", ".join([*same, *moved])
+            cursor.execute(
+                f"INSERT INTO analytics_parcelfact (parcel_id, {names}) SELECT parcel_id + {week * made}, {facts} "
+                f"FROM analytics_parcelfact WHERE parcel_id <= {made}"
+            )
+            for table, columns in SUMS.items():
+                numbers = ", ".join(columns)
+                shifted = ", ".join(one.replace("bucket", BUCKET.format(days=week * WEEK)) for one in columns)
+                first = f"day > '{LAST_DAY - timedelta(days=WEEK)}'"
+                cursor.execute(
+                    f"INSERT INTO {table} (cohort, slice_id, day, {numbers}) SELECT cohort, slice_id, day - {shift}, "
+                    f"{shifted} FROM {table} WHERE {first} ON CONFLICT DO NOTHING"
+                )
+            if week % 13 == 0:
+                note(f"{made * (week + 1):,} facts")
+        cursor.execute("VACUUM ANALYZE")
+
+
+def copy_day(chance: random.Random, day: date, number: int, after: int) -> int:
+    """The facts of one day of hand-over, and what they add to the sums."""
+    now, sums, facts = timezone.now(), Sums(), []
+    rows = [row(chance, day, after + n + 1) for n in range(number)]
+    slices = slice_ids({slice_of(one) for one in rows})
+    for one in rows:
+        fact = fact_of(one, now)
+        fact.slice_id = slices[slice_of(one)]
+        fact.counted = counted_as(fact, HERE)
+        sums.add(fact.counted)
+        facts.append(fact)
+    copy(facts)
+    add(sums)
+    return number
+
+
+def copy(facts: list[ParcelFact]) -> None:
+    fields = ParcelFact._meta.concrete_fields
+    names = ", ".join(field.column for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY analytics_parcelfact ({names}) FROM STDIN") as target:
+        for fact in facts:
+            target.write_row([field.get_db_prep_save(field.pre_save(fact, True), connection) for field in fields])
+
+
+def row(chance: random.Random, day: date, number: int) -> dict[str, Any]:
+    """One parcel as the query of ``refresh`` gives it: nine of ten arrive, one of ten has trouble."""
+    ready = datetime(day.year, day.month, day.day, chance.randrange(6, 20), tzinfo=UTC)
+    store = chance.choices(list(STORES), WEIGHTS)[0]
+    channel, courier, country = (chance.choice(among) for among in STORES[store])
+    clocks, status, troubles, estimates = life(chance, ready)
+    return dict.fromkeys(COLUMNS) | {
+        "pk": number, "order_id": number, "route_id": 1, "tracking_id": f"{number:032x}", "is_return": False,
+        "tracking_number": str(number), "shipped_at": ready, "created_at": ready, "order__project_id": 1,
+        "decision": {"facts": {"supply_channels": [channel]}, "promise_days": 3},
+        "order__store_id": store, "order__store__time_zone": "Europe/Berlin", "order__store__countries": ["DE"],
+        "order__destination_country": country, "order__ordered_at": ready - timedelta(hours=chance.randrange(4, 40)),
+        "order__order_state": "Open", "tracking__account_id": 1, "tracking__courier": courier,
+        "tracking__requested_courier": courier, "tracking__status": status, "tracking__subtag": "",
+        "tracking__clocks": clocks, "tracking__estimates": estimates, "tracking__opened_at": ready,
+        "tracking__received_at": ready,
+        "tracking__tallies": {"scans": 5, "attempts": int("first_attempt" in clocks), "longest_gap_hours": 20.0,
+                              "troubles": troubles},
+    }  # fmt: skip
+
+
+def life(chance: random.Random, ready: datetime) -> tuple[dict[str, Any], str, list[list[str]], list[list[str]]]:
+    """Clocks, status, troubles and estimates."""
+    if chance.random() < 0.02:
+        return {}, "info_received", [], []
+    scan = ready + timedelta(hours=chance.expovariate(1 / 9))
+    done = scan + timedelta(hours=8 + chance.expovariate(1 / 40))
+    estimates = [[clock(scan)["at"], (scan.date() + timedelta(days=chance.randrange(1, 4))).isoformat()]]
+    clocks, troubles = {"announced": clock(ready), "first_scan": clock(scan), "last_news": clock(done)}, []
+    if chance.random() < 0.1:
+        subtag = f"Exception_{chance.randrange(1, 20):03d}"
+        clocks["exception"], troubles = clock(scan + timedelta(hours=5)), [["exception", subtag]]
+    if chance.random() < 0.03:
+        return clocks, "in_transit", troubles, estimates
+    if chance.random() < 0.01:
+        return clocks, "lost", troubles, estimates
+    clocks |= {"first_attempt": clock(done), "delivered": clock(done)}
+    return clocks, "delivered", troubles, estimates
+
+
+def clock(at: datetime) -> dict[str, Any]:
+    local = at.astimezone(HERE).replace(tzinfo=None)
+    return {"at": at.isoformat(), "local": local.isoformat(), "is_offset_known": True}
