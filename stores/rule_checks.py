@@ -17,6 +17,7 @@ from stores.models import AfterShipAccount, Brand, Courier, Project, Route, Stor
 from stores.routing import Rule, in_order, shadowed
 from stores.rule_set import rule_of, snapshot
 from stores.rule_words import condition_words
+from stores.statuses import MessageKind
 
 AllRoutes = Mapping[int, Mapping[str, Any]]
 
@@ -80,12 +81,35 @@ class TargetCheck:
             yield _("Account %(key)s is paused, because AfterShip refuses it or is down.") % {"key": account.key}
         if brand and not brand.locales:
             yield _("Brand %(key)s has no language: nothing can be written to its shoppers.") % {"key": brand.key}
-        if words["notify"] == Route.Notify.PLATFORM and not brand:
+        if Route.Notify.PLATFORM in senders_in(words) and not brand:
             yield _("Trackbridge is to write to the shopper, but the rule has no brand to write as.")
+        if doubt := two_senders(words):
+            yield doubt
         if unlisted := [slug for slug in words["couriers"] if slug not in self.listed]:
             yield _("AfterShip does not list %(slugs)s (as far as it was imported).") % {"slugs": ", ".join(unlisted)}
         if 0 in (words["promise_days"], *words["promise_days_by_country"].values()):
             yield _("It promises delivery in 0 days: every parcel would be late.")
+
+
+def senders_in(words: Mapping[str, Any]) -> set[str]:
+    """Who writes about any status; words of old lack the exceptions."""
+    exceptions = words.get("notify_by_status", {})
+    return {exceptions.get(kind, words["notify"]) for kind in MessageKind.values}
+
+
+def two_senders(words: Mapping[str, Any]) -> str:
+    """What to mind where AfterShip and Trackbridge both write, about different statuses; "" where one does.
+
+    AfterShip has one switch per tracking: once it has the address, its flows alone decide which statuses it tells.
+    """
+    if not {Route.Notify.PLATFORM, Route.Notify.AFTERSHIP} <= senders_in(words):
+        return ""
+    exceptions = words.get("notify_by_status", {})
+    ours = [k for k in MessageKind.values if exceptions.get(k, words["notify"]) != Route.Notify.AFTERSHIP]
+    said = _(
+        "AfterShip gets the address, and cannot be told which statuses are others'. Switch its flows off for: %(k)s."
+    )
+    return said % {"k": ", ".join(ours)}
 
 
 def gaps(rules: Iterable[Rule], unmatched: Mapping[tuple[str, str], int]) -> Iterable[Doubt]:

@@ -35,6 +35,7 @@ from stores.models import (
     Store,
 )
 from stores.routing import in_order, shadowed
+from stores.rule_checks import two_senders
 from stores.rule_set import KINDS, LINKS, kind_of, rule_of, snapshot
 
 CONNECTIONS = (Project, AfterShipAccount)
@@ -209,7 +210,7 @@ class Planner:
         self.put_rules("status_rule")
         named = [self.projects[entry.values["key"]] for entry in self.document.projects]
         named += [self.accounts[entry.values["key"]] for entry in self.document.aftership_accounts]
-        self.notes += [*deaf(named), *self.never_matching(routes)]
+        self.notes += [*deaf(named), *self.never_matching(routes), *self.two_senders(routes)]
         return Plan(self.changes, self.notes)
 
     def put_section(self, model: type[models.Model], rows: dict[str, Any], entries: list[Entry]) -> None:
@@ -301,6 +302,12 @@ class Planner:
             self.couriers[slug] = self.put(Courier, None, {"slug": slug})
             self.notes.append(f"courier {slug} is not known yet; made by name")
         return self.couriers[slug]
+
+    def two_senders(self, routes: list[Any]) -> Iterator[str]:
+        """Routes by which AfterShip and Trackbridge would both write to the shopper."""
+        for row in routes:
+            if row.is_active and (doubt := two_senders(snapshot(row))):
+                yield f"{label(row)}: {doubt}"
 
     def never_matching(self, routes: list[Any]) -> Iterator[str]:
         """Routes that can never match, because an earlier one takes all their parcels: those that concern the file."""

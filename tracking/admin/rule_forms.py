@@ -16,6 +16,7 @@ from stores.admin import CommaListField
 from stores.carriers import normalise_carrier
 from stores.models import CarrierMapping, Courier, Project, Route, Store
 from stores.rule_set import FIELDS, LINKS
+from stores.statuses import MessageKind
 from tracking.payloads.to_aftership import country_alpha3
 
 FIELD_NAME_HELP = gettext_lazy("Its name in commercetools. Without values: orders where it is set at all.")
@@ -32,6 +33,25 @@ class DaysByCountryField(forms.Field):
         if any(len(pair) != 2 or not pair[1].isdecimal() or len(pair[1]) > 3 for pair in pairs):
             raise ValidationError(_("A country and its days each, such as AT 4, CH 6."))
         return {country.upper(): int(days) for country, days in pairs}
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return data != self.prepare_value(initial)
+
+
+class SendersField(forms.Field):
+    """``delivered off, delayed aftership`` as one line; stored as ``{"delivered": "off", "delayed": "aftership"}``."""
+
+    def prepare_value(self, value: Any) -> str:
+        return ", ".join(f"{kind} {who}" for kind, who in value.items()) if isinstance(value, dict) else value or ""
+
+    def to_python(self, value: Any) -> dict[str, str]:
+        pairs = [part.replace(":", " ").split() for part in str(value or "").split(",") if part.strip()]
+        for pair in pairs:
+            if len(pair) != 2 or pair[0] not in MessageKind.values or pair[1] not in Route.Notify.values:
+                words = _("A status and who tells it, such as delivered off. Statuses: %(kinds)s. Who: %(who)s.")
+                known = {"kinds": ", ".join(MessageKind.values), "who": ", ".join(Route.Notify.values)}
+                raise ValidationError(words % known)
+        return dict(pairs)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return data != self.prepare_value(initial)
@@ -101,6 +121,13 @@ class RouteForm(RuleForm):
     )
     promise_days_by_country = DaysByCountryField(
         **line(gettext_lazy("Promise by country"), gettext_lazy("Where it differs, such as AT 4, CH 6."))
+    )
+
+    notify_by_status = SendersField(
+        **line(
+            gettext_lazy("Notify by status"),
+            gettext_lazy("Where somebody else tells a status, such as delivered off, delayed aftership."),
+        )
     )
 
     class Meta:

@@ -187,7 +187,7 @@ class RouteAdmin(RuleAdmin):
         (gettext_lazy("Target: what becomes of it"), {"fields": ["do_not_track", "account", "brand", "couriers"]}),
         (
             gettext_lazy("Promise and messages"),
-            {"fields": ["promise_days", "promise_days_by_country", "notify"]},
+            {"fields": ["promise_days", "promise_days_by_country", "notify", "notify_by_status"]},
         ),
     ]
 

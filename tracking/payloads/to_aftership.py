@@ -121,15 +121,15 @@ def tracking_fields(request: TrackingRequest) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if has_value(value)}
 
 
-def update_fields(request: TrackingRequest, *, is_mailed: bool) -> dict[str, Any]:
+def update_fields(request: TrackingRequest, *, names_customer: bool) -> dict[str, Any]:
     """The body of ``PUT /trackings/{id}``: what may have changed on the order.
 
     A PUT leaves what it does not name, so a place that is blank now is named and cleared (a country cannot be); so is
-    the customer, where AfterShip writes to the shopper (``is_mailed``).
+    the customer (``names_customer``), unless what AfterShip has of them is to stay.
     """
     side = "origin" if request.is_return else "destination"
     cleared: dict[str, Any] = {f"{side}_{part}": "" for part in PLACE[1:]} | {"shipment_direction": FORWARD}
-    cleared |= {"customers": []} if is_mailed else {}
+    cleared |= {"customers": []} if names_customer else {}
     told = {name: value for name, value in tracking_fields(request).items() if name in CHANGEABLE}
     return cleared | told
 

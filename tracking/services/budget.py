@@ -22,7 +22,6 @@ from stores.models import AfterShipAccount, RateBudget
 from tracking.clients.aftership import RATES
 from tracking.clients.errors import BudgetSpent
 from tracking.enums import JobKind, Source
-from tracking.models import Mailer
 
 LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS = 1.5, 1.0
 PACE = 0.9  # of the rate: room for calls that arrive late, in one second with those of the next
@@ -68,8 +67,7 @@ class Opening:
 
 
 def openings() -> list[Opening]:
-    """Of every kind of job that one endpoint's rate limits, as long as the endpoint was called before; and the
-    brands whose mail budget is used up. Two queries."""
+    """Of every kind of job that one endpoint's rate limits, as long as the endpoint was called before. One query."""
     now, kinds = time.time(), {endpoint: kind for kind, endpoint in LIMITED.items()}
     rows = RateBudget.objects.filter(endpoint__in=kinds).values_list(
         "account__key", "endpoint", "per_second", "next_free_at"
@@ -82,8 +80,7 @@ def openings() -> list[Opening]:
             for longest in (LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS)
         )
         found.append(Opening(f"{Source.AFTERSHIP.value}:{key}", kinds[endpoint], live, bulk, free_in))
-    full = Mailer.objects.filter(next_free_at__gt=now + LONGEST_SLEEP_SECONDS).values_list("key", "next_free_at")
-    return found + [Opening(f"mail:{key}", JobKind.NOTIFY, 0, 0, free_at - now) for key, free_at in full]
+    return found
 
 
 class SharedBudget:

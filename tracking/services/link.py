@@ -36,6 +36,7 @@ from tracking.services.number_forms import UNRECOGNIZED
 from tracking.services.problems import close_all, close_problems, open_problem
 from tracking.services.push import want_updates
 from tracking.services.replace import take_back
+from tracking.services.senders import check_senders
 from tracking.services.story import tell
 
 
@@ -59,6 +60,7 @@ def relink(order: Order, parcel: Parcel, priority: int = jobs.LIVE, chooser: Cho
     parcel.save(update_fields=["tracking", "linked_for", "route", "route_trace", "decision", "override"])
     if tracking and tracking.opened_at and tracking.pk != before:
         want_write_back([tracking.pk], priority)
+        check_senders(tracking)
         if priority == jobs.LIVE:
             want_notify([tracking.pk])
     elif tracking and not tracking.opened_at:

@@ -3,7 +3,7 @@
     status changed ─ want_notify (same transaction) ─> Job NOTIFY
     plan_messages: ledger in line with the news (committed)
        └─> letters of what is due now: several parcels in one mail
-             ├─ slot of the brand's mail budget (or later)
+             ├─ slot of the brand's mail budget, or a later time
              ├─ claim: planned → sending, committed; from here on it is never sent a second time
              ├─ hand over to the mail server, no transaction open
              └─ record: sent | planned again (not now) | failed (refused) | unsure (no answer)
@@ -25,13 +25,13 @@ from django.utils import timezone
 
 from stores.models import Brand, Route
 from stores.statuses import MessageKind, ParcelStatus
-from tracking.clients.errors import AccountStopped, Refused, UpstreamError
+from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, UpstreamError
 from tracking.enums import BlockReason, JobKind, MessageState, ProblemKind
 from tracking.models import BlockedAddress, Job, Message, Order, Parcel
 from tracking.notifications.channels import CHANNELS, Letter
 from tracking.services import connections
 from tracking.services.letter_facts import facts_for, language_for
-from tracking.services.mail_budget import take_slot
+from tracking.services.mail_budget import interval_of, take_slot
 from tracking.services.message_plan import (
     SAME_BOX,
     Book,
@@ -50,10 +50,7 @@ from tracking.services.story import tell
 
 MOST_WOKEN = 2_000
 NO_SUCH_MAILBOX = ("5.1.1", "5.1.10", "5.2.1")  # enhanced codes (RFC 3463): this address takes no mail at all
-COMES_ALONG = {  # what one mail tells beside its own news
-    MessageKind.SHIPPED: MessageKind.SHIPPED,
-    MessageKind.ALL_ARRIVED: MessageKind.DELIVERED,
-}
+BUDGET = "waits for the brand's mail budget"
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,11 @@ def send(book: Book, mailing: Mailing) -> None:
     facts = facts_for(book, mailing.rows, brand, language, person_hash(recipient))
     letter = Letter(mailing.row, recipient, brand, language, facts)
     hand_over = CHANNELS[mailing.row.channel](letter)
-    take_slot(brand)
+    try:
+        take_slot(brand)
+    except BudgetSpent as spent:
+        put_off(mailing, spent)
+        return
     rows = claim(book, mailing, letter)
     if not rows:
         return
@@ -132,6 +133,18 @@ def send(book: Book, mailing: Mailing) -> None:
         raise
     else:
         sent(rows, provider_id, brand)
+
+
+def put_off(mailing: Mailing, spent: BudgetSpent) -> None:
+    """No slot is near: the rows queue up behind all that wait for the brand's budget already, and the job is done.
+
+    By then they may be overtaken or stale: whatever is sent is looked at anew.
+    """
+    now, brand = timezone.now(), mailing.brand
+    queue = Message.objects.filter(state=MessageState.PLANNED, brand=brand, reason=BUDGET, due_at__gt=now).count()
+    seconds = (spent.retry_after_seconds or 0) + queue * interval_of(brand.mails_per_minute)
+    waiting = Message.objects.filter(pk__in=[row.pk for row in mailing.rows if row.pk], state=MessageState.PLANNED)
+    waiting.update(due_at=now + timedelta(seconds=seconds), reason=BUDGET)
 
 
 def drop(mailing: Mailing, reason: str) -> None:

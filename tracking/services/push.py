@@ -32,6 +32,7 @@ from tracking.services.marks import is_active
 from tracking.services.message_plan import note_history
 from tracking.services.problems import close_problems, open_problem
 from tracking.services.replace import never_opened, release, take_back
+from tracking.services.senders import check_senders
 from tracking.services.story import tell
 
 PUSH_PROBLEMS = [ProblemKind.MISSING_FIELD, ProblemKind.REFUSED, ProblemKind.UNMAPPED_CARRIER]
@@ -103,6 +104,15 @@ def is_mailed_by_aftership(route: Route | None, tracking: Tracking) -> bool:
     return bool(route and route.is_sender(Route.Notify.AFTERSHIP)) and not (tracking.is_quiet or tracking.is_return)
 
 
+def names_customer(parcel: Parcel, tracking: Tracking) -> bool:
+    """Whether an update says whom AfterShip may write to, if only to nobody: where it writes, and where it is off.
+
+    What it has of a quiet parcel's shopper, or of a return's, stays as it is.
+    """
+    is_off = parcel.route is None or not parcel.route.is_sender(Route.Notify.AFTERSHIP)
+    return is_off or is_mailed_by_aftership(parcel.route, tracking)
+
+
 def missing_of(tracking: Tracking, fields: dict[str, Any]) -> list[str]:
     """Fields that the courier needs (as AfterShip lists them) and we do not have."""
     courier = Courier.objects.filter(slug=tracking.requested_courier).first()
@@ -136,6 +146,7 @@ def opened(tracking: Tracking, document: dict[str, Any], *, how: str, told: str 
         batch.save(is_told=not works_in_bulk())
         if works_in_bulk():
             note_history(row)
+        check_senders(row, has_customers=how == "adopted" and bool(document.get("customers")))
         want_write_back([row.pk])
         wake_early_webhooks(row)
         if is_active(row.mark) and not row.is_adopted:  # staff marked its end before AfterShip had it
@@ -166,8 +177,7 @@ def news_for(tracking: Tracking) -> dict[str, Any]:
     parcel = shown_by(tracking) if is_there else None
     if parcel is None:
         return {}
-    is_mailed = is_mailed_by_aftership(parcel.route, tracking)
-    fields = to_aftership.update_fields(request_of(tracking, parcel), is_mailed=is_mailed)
+    fields = to_aftership.update_fields(request_of(tracking, parcel), names_customer=names_customer(parcel, tracking))
     return fields if to_aftership.digest(fields) != tracking.told else {}
 
 

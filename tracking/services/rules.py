@@ -23,9 +23,12 @@ from tracking.enums import StaffActionKind
 from tracking.models import Remap
 from tracking.services import apply_status_rules
 from tracking.services.dry_run import dry_run
+from tracking.services.jobs import BACKFILL
+from tracking.services.push import want_updates
 from tracking.services.reapply import reapply_rules
 from tracking.services.remap import RemapRefused, start_remap
 from tracking.services.scope import store_ids_of
+from tracking.services.senders import follow_senders
 from tracking.services.staff import note_action
 
 MOST_MOVED = 100_000
@@ -74,6 +77,7 @@ def change_rules(
         StaffActionKind.CHANGE_RULES, actor=actor, summary=summary_of(revision), reason=reason, revision=revision
     )
     apply_status_rules.wish_for(revision)
+    want_updates(follow_senders(revision), BACKFILL)
     affected = dry_run(before, load_rule_set(), limit=limit, projects=projects).to_move if before else []
     changed = RulesChanged(revision, reapply_rules(projects))
     if not affected:

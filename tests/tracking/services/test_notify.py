@@ -406,15 +406,24 @@ def test_a_status_that_somebody_else_tells_is_not_ours(route: Route) -> None:
 # ── the budget ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_a_slot_nothing_is_claimed(route: Route) -> None:
+def test_without_a_slot_messages_queue_up_behind_each_other(route: Route) -> None:
     import time as clock
 
-    parcel = box(route)
+    Brand.objects.update(mails_per_minute=10)
     Mailer.objects.create(key="acme", next_free_at=clock.time() + 30)
-    with pytest.raises(BudgetSpent) as spent:
+    first, second = box(route), box(route)
+    for parcel in (first, second):
         notify_order(parcel.order_id)
-    assert 28 < spent.value.retry_after_seconds <= 30
-    assert (ledger(), mail.outbox) == ([("shipped", "planned")], [])
+    assert (ledger(), mail.outbox) == ([("shipped", "planned")] * 2, [])
+    assert reasons() == ["waits for the brand's mail budget"] * 2
+    one, two = ((row.due_at - NOW()).total_seconds() for row in Message.objects.order_by("pk"))
+    assert 28 < one <= 30
+    assert 6 < two - one < 7.5, "a slot each 6.7 seconds"
+    Mailer.objects.update(next_free_at=0)
+    Message.objects.update(due_at=NOW())
+    assert wake_planned() == 2
+    notify_order(first.order_id)
+    assert ledger(first.order) == [("shipped", "sent")]
 
 
 def test_a_minute_has_no_more_mails_than_the_budget(route: Route, monkeypatch: Any) -> None:

@@ -12,8 +12,11 @@ from stores.config_file.report import describe
 from stores.config_file.source import ConfigFileError
 from stores.fields import DecryptionError
 from tracking.services import apply_status_rules
+from tracking.services.jobs import BACKFILL
+from tracking.services.push import want_updates
 from tracking.services.reapply import reapply_rules
 from tracking.services.registry import want_imports
+from tracking.services.senders import follow_senders
 
 
 class Command(BaseCommand):
@@ -47,4 +50,5 @@ def apply(document: Document, reason: str) -> Plan:
     want_imports(plan.accounts_to_ask())
     reapply_rules(plan.projects_with_new_rules())
     apply_status_rules.wish_for(revision)
+    want_updates(follow_senders(revision), BACKFILL)
     return plan
