@@ -55,6 +55,12 @@ class Order(models.Model):
     )
     messages_held_at = models.DateTimeField(null=True, blank=True, help_text="Since when no message is sent.")
 
+    commerce = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What AfterShip's Commerce API has of it: its ids and digests of what it was told, by account.",
+    )
+
     version = models.BigIntegerField(null=True, blank=True)
     sequence_number = models.BigIntegerField(
         null=True, blank=True, help_text="Of the newest message about it; a jump means that messages are missing."

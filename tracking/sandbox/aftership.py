@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tracking.sandbox import couriers
+from tracking.sandbox import commerce, couriers
 from tracking.sandbox.aftership_errors import (
     AfterShipError,
     already_exists,
@@ -62,6 +62,9 @@ class Account:
     plan_webhooks: bool = True
     slugs: list[str] = field(default_factory=lambda: [courier.slug for courier in couriers.ALL])
     shipments: dict[str, Shipment] = field(default_factory=dict)
+    store_id: str = ""
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fulfillments: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_key: dict[tuple[str, str], str] = field(default_factory=dict)
     legacy_ids: dict[str, str] = field(default_factory=dict)
     windows: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -149,6 +152,9 @@ class AfterShip:
         )
 
     def _endpoint(self, request: Request) -> Endpoint | None:
+        if request.segments[0] == "commerce":
+            name, verb = commerce.endpoint(request.method, request.segments[1:])
+            return Endpoint(name, verb) if verb else None
         match [request.method, *request.segments[1:]]:
             case ["POST", "2026-07", "trackings"]:
                 return Endpoint("POST /trackings", self._create)
@@ -299,7 +305,7 @@ class AfterShip:
     def configure(self, settings: dict[str, Any]) -> Account:
         """Create an account, or change what ``settings`` names of one."""
         account = self._accounts.setdefault(settings["key"], Account(settings["key"]))
-        for name in ("api_key", "webhook", "plan_webhooks"):
+        for name in ("api_key", "webhook", "plan_webhooks", "store_id"):
             if name in settings:
                 setattr(account, name, settings[name])
         if settings.get("couriers") is not None:

@@ -92,12 +92,16 @@ class SandboxClient:
     # -- AfterShip
 
     def account(self, key: str, **settings: Any) -> None:
-        """Create or change an account: api_key, webhook {url, secret}, couriers, plan_webhooks."""
+        """Create or change an account: api_key, webhook {url, secret}, couriers, plan_webhooks, store_id."""
         self.call("POST", "/aftership/accounts", {"key": key, **settings})
 
     def trackings(self, account: str) -> list[dict[str, Any]]:
         """All trackings of an account as they stand."""
         return self.call("GET", f"/aftership/{account}/trackings")["trackings"]
+
+    def commerce(self, account: str) -> dict[str, list[dict[str, Any]]]:
+        """Orders and fulfilments that were sent to the account's store."""
+        return self.call("GET", f"/aftership/{account}/orders")
 
     def scan(self, account: str, tracking_id: str, tag: str, subtag: str | None = None, **scan: Any) -> dict[str, Any]:
         """One scan by the courier; gives the tracking and the event_id of the webhook (None if none was sent).

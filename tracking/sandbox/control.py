@@ -89,6 +89,10 @@ class Control:
         match [method, *rest]:
             case ["POST", "accounts"]:
                 return lambda request: {"key": world.configure(request.json()).key}
+            case ["GET", key, "orders"]:
+                account = world.account(key)
+                rows = {"orders": list(account.orders.values()), "fulfillments": list(account.fulfillments.values())}
+                return lambda _request: rows
             case ["GET", key, "trackings"]:
                 return lambda _request: {"trackings": [s.document for s in list(world.account(key).shipments.values())]}
             case ["POST", key, "trackings", tracking_id, "scan"]:

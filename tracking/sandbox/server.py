@@ -73,7 +73,7 @@ class Sandbox:
         first = request.segments[0]
         if first == "_sandbox":
             return self._control.answer(request)
-        return self._as_upstream(self.aftership if first == "tracking" else self.commercetools, request)
+        return self._as_upstream(self.aftership if first in ("tracking", "commerce") else self.commercetools, request)
 
     def _as_upstream(self, upstream: AfterShip | Commercetools, request: Request) -> Answer | None:
         name, call = upstream.name, f"{request.method} {request.target}"

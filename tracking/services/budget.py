@@ -19,10 +19,12 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from stores.models import AfterShipAccount, RateBudget
-from tracking.clients.aftership import RATES
+from tracking.clients import commerce
+from tracking.clients.aftership import RATES as TRACKING_RATES
 from tracking.clients.errors import BudgetSpent
 from tracking.enums import JobKind, Source
 
+RATES = TRACKING_RATES | {commerce.ENDPOINT: commerce.PER_SECOND}
 LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_OF_BULK_SECONDS = 1.5, 1.0
 PACE = 0.9  # of the rate: room for calls that arrive late, in one second with those of the next
 LATE_SECONDS, MOST_SLOTS = 0.05, 3  # at nine tenths, a tenth of a second breaks no rate: half of it is the network's

@@ -36,6 +36,7 @@ from tracking.payloads.from_fields import ORDER, source_of
 from tracking.payloads.from_sns import control_type
 from tracking.services import connections, jobs
 from tracking.services.apply_update import end
+from tracking.services.commerce_wishes import want_commerce_again
 from tracking.services.erase import without_person
 from tracking.services.link import link_parcel, lock_left_behind, retire_unused
 from tracking.services.notify_wishes import want_notify_waiting
@@ -242,6 +243,8 @@ def store_order(order: Order, document: dict[str, Any], priority: int = jobs.LIV
             want_notify_waiting(order)
             live = []
         left = {before: parcel for parcel in live if (before := link_parcel(order, parcel, priority))}
+        if told and (told != told_of(order) or order.is_cancelled):
+            want_commerce_again(order)
         if told and told != told_of(order):
             want_updates([parcel.tracking_id for parcel in live if parcel.tracking_id], priority)
         retire_unused(left, "the number was changed or removed")

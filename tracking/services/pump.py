@@ -36,6 +36,7 @@ from tracking.services.apply_update import apply_receipts
 from tracking.services.budget import openings, patience
 from tracking.services.changes import wish_for_figures
 from tracking.services.collect import collect_order, note_messages
+from tracking.services.commerce import send_order
 from tracking.services.connections import Probe
 from tracking.services.correct_number import correct_number
 from tracking.services.doctor.examine import run_wanted
@@ -93,6 +94,7 @@ HANDLERS |= {
     JobKind.COMPLETE: complete_tracking,
     JobKind.ERASE: lambda subject: run_erasure(int(subject)),
     JobKind.CORRECT: lambda subject: correct_number(int(subject)),
+    JobKind.COMMERCE: lambda subject: send_order(int(subject)),
     JobKind.NOTIFY: lambda subject: notify_order(int(subject)),
 }
 

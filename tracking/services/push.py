@@ -26,6 +26,7 @@ from tracking.services import connections, jobs
 from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_back
 from tracking.services.budget import works_in_bulk
 from tracking.services.carrier_case import Case, case_of
+from tracking.services.commerce_wishes import want_commerce_of
 from tracking.services.flags import promised_day
 from tracking.services.follow import wish
 from tracking.services.marks import is_active
@@ -146,6 +147,7 @@ def opened(tracking: Tracking, document: dict[str, Any], *, how: str, told: str 
         batch.save(is_told=not works_in_bulk())
         if works_in_bulk():
             note_history(row)
+        want_commerce_of(row)
         check_senders(row, has_customers=how == "adopted" and bool(document.get("customers")))
         want_write_back([row.pk])
         wake_early_webhooks(row)
