@@ -16,9 +16,9 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from stores.models import Brand, Courier, Route
+from stores.models import Brand, Route
 from tracking.models import Checkpoint, Order, Parcel, Problem, Tracking
-from tracking.payloads.times import parse_date
+from tracking.services.order_facts import names_of
 
 MOST_PARCELS = 60
 MOST_SCANS, SCANS_ALTOGETHER = 30, 120  # per parcel, and on the page: it stays light
@@ -63,7 +63,7 @@ def load(order: Order) -> Rows:
     rows = Rows(order, parcels[:MOST_PARCELS], more_parcels=max(0, len(parcels) - MOST_PARCELS))
     rows.brand = brand_of(order, parcels)
     rows.scans = newest_scans(rows.trackings)
-    rows.couriers = names_of({one.courier or one.requested_courier for one in rows.trackings})
+    rows.couriers = names_of(rows.trackings)
     rows.problems = problems_of(rows.parcels)
     return rows
 
@@ -81,12 +81,6 @@ def newest_scans(trackings: Iterable[Tracking]) -> dict[str, list[Checkpoint]]:
     for scan in ranked.filter(place__lte=most).order_by("tracking", "place"):
         found[scan.tracking_id].append(scan)
     return found
-
-
-def names_of(slugs: set[str]) -> dict[str, str]:
-    """What couriers are called. One query."""
-    named = Courier.objects.filter(slug__in=slugs - {""}).exclude(name="")
-    return dict(named.values_list("slug", "name"))
 
 
 def problems_of(parcels: list[Parcel]) -> dict[int, set[str]]:
@@ -117,10 +111,6 @@ def brand_of(order: Order, parcels: Iterable[Parcel]) -> Brand | None:
     by_fit = routes.select_related("brand").order_by(F("store").asc(nulls_last=True), "is_default", "position", "pk")
     route = by_fit.first()
     return route.brand if route else None
-
-
-def day_in(text: str) -> date | None:
-    return parse_date(text) if text else None
 
 
 def today_of(order: Order) -> date:

@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 
 from tracking.enums import ParcelStatus
 from tracking.models import Checkpoint, Parcel
-from tracking.pages.discreet import without_people
 from tracking.pages.facts import order_facts
 from tracking.pages.milestones import milestone
 from tracking.pages.rows import Rows
 from tracking.payloads.times import parse_times
 from tracking.payloads.to_commercetools import roll_up
 from tracking.words.answers import answer, item_name, parcel_words
+from tracking.words.discreet import without_people
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
 from tracking.words.languages import clock, day, direction, speaking
 from tracking.words.steps import step_labels, step_of

@@ -1,6 +1,6 @@
 """What may be said about an order: from rows to the facts that ``tracking/words`` makes sentences of.
 
-facts_of_order(order)                      for whoever has only the order: three queries
+facts_of_order(order)                      for whoever has only the order: three queries, a fourth for names
 facts_from(order, parcels, conditions, …)  for who has loaded everything: no query
 """
 
@@ -13,9 +13,11 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from stores.models import Courier
 from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
 from tracking.services.flags import Condition, condition_of, day_of, flags_of, left_to_ship
+from tracking.words.discreet import without_people
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
 
 
@@ -27,7 +29,8 @@ def facts_of_order(order: Order, today: date | None = None) -> OrderFacts:
         parcel.order = order
     problems = problems_of(order, parcels)
     conditions = {parcel.pk: condition_from(parcel, problems) for parcel in parcels}
-    return facts_from(order, parcels, conditions, today or timezone.localdate())
+    names = names_of(parcel.tracking for parcel in parcels if parcel.tracking)
+    return facts_from(order, parcels, conditions, today or timezone.localdate(), names)
 
 
 def problems_of(order: Order, parcels: Iterable[Parcel]) -> list[Problem]:
@@ -53,45 +56,73 @@ def condition_from(parcel: Parcel, problems: Iterable[Problem], **facts: bool) -
     return condition_of(parcel, problems=kinds, is_out=is_out, **facts)
 
 
-def facts_from(order: Order, parcels: Sequence[Parcel], conditions: Mapping[int, Condition], today: date) -> OrderFacts:
-    """From live parcels with their trackings, and how each of them is."""
+def facts_from(
+    order: Order,
+    parcels: Sequence[Parcel],
+    conditions: Mapping[int, Condition],
+    today: date,
+    couriers: Mapping[str, str] | None = None,
+) -> OrderFacts:
+    """From live parcels with their trackings, and how each of them is. ``couriers``: what they are called, by slug."""
     promises = [one.promised for one in conditions.values() if one.promised and not one.is_return]
+    names = couriers or {}
     return OrderFacts(
-        number=str(order),
+        number=order.order_number,
         today=today,
-        parcels=tuple(parcel_facts(order, parcel, conditions[parcel.pk], today) for parcel in parcels),
-        unshipped=items_of(order, left_to_ship(order, parcels)) if parcels else (),
+        parcels=tuple(parcel_facts(order, parcel, conditions[parcel.pk], today, names) for parcel in parcels),
+        unshipped=() if order.is_cancelled else items_of(order, left_to_ship(order, parcels)),
         promised=max(promises, default=None),
         is_cancelled=order.is_cancelled,
     )
 
 
-def parcel_facts(order: Order, parcel: Parcel, condition: Condition, today: date) -> ParcelFacts:
+def parcel_facts(
+    order: Order, parcel: Parcel, condition: Condition, today: date, couriers: Mapping[str, str]
+) -> ParcelFacts:
+    """One parcel, with the flags that its open problems and dates mean."""
     tracking = parcel.tracking
     return ParcelFacts(
         status=ParcelStatus(tracking.status) if tracking else None,
-        is_return=parcel.is_return,
+        is_return=parcel.is_return or bool(tracking and tracking.is_return),
         flags=frozenset(flags_of(condition, today)),
-        number=parcel.tracking_number,
-        carrier=parcel.carrier,
+        number=tracking.tracking_number if tracking else parcel.tracking_number,
+        carrier=carrier_of(parcel, couriers),
         items=items_of(order, parcel.items),
         promised=condition.promised,
         **(seen_of(tracking) if tracking else {}),
     )
 
 
+def carrier_of(parcel: Parcel, couriers: Mapping[str, str]) -> str:
+    """The courier's name; the carrier as the shop wrote it where none is known yet."""
+    tracking = parcel.tracking
+    slug = (tracking.courier or tracking.requested_courier) if tracking else ""
+    return couriers.get(slug) or without_people(parcel.carrier)
+
+
+def names_of(trackings: Iterable[Tracking]) -> dict[str, str]:
+    """What the couriers of these trackings are called: one query."""
+    slugs = {one.courier or one.requested_courier for one in trackings} - {""}
+    return dict(Courier.objects.filter(slug__in=slugs).exclude(name="").values_list("slug", "name"))
+
+
 def seen_of(tracking: Tracking) -> dict[str, Any]:
-    """What the carrier said last, and when it was or will be there."""
+    """What the carrier said last, without the people in it, and when it was or will be there.
+
+    Nothing of a number's earlier use.
+    """
+    if tracking.is_fenced:
+        return {}
     clock = tracking.clocks.get("last_news") or {}
     return {
         "subtag": tracking.subtag,
-        "carrier_url": tracking.tracking_url,
+        "carrier_url": tracking.courier_url,
         "eta": tracking.eta,
         "delivered_on": day_of(tracking.clocks.get("delivered")) or day_in(tracking.delivered_at),
-        "seen_on": day_of(clock),
+        "seen_on": day_of(clock) or day_in(tracking.last_checkpoint_at),
         "seen_at": moment_of(clock),
-        "seen_where": tracking.last_location,
-        "carrier_words": tracking.last_message,
+        "seen_where": without_people(tracking.last_location, tracking.tag),
+        "carrier_words": without_people(tracking.last_message, tracking.tag),
         "pickup_where": tracking.pickup_location,
     }
 
@@ -113,10 +144,9 @@ def day_in(text: str) -> date | None:
 
 
 def items_of(order: Order, quantities: Mapping[str, Any]) -> tuple[Item, ...]:
-    """These line items with their words; one that nobody described is left out: nothing could be said of it."""
+    """Line items by what they are called; those that nobody can name any more count as items all the same."""
     found = []
     for line, quantity in quantities.items():
         words = order.item_words.get(line) or {}
-        if words:
-            found.append(Item(sku=words.get("sku") or "", names=words.get("name") or {}, quantity=int(quantity)))
+        found.append(Item(sku=words.get("sku") or "", names=words.get("name") or {}, quantity=int(quantity)))
     return tuple(found)

@@ -93,7 +93,7 @@ def short_parts(order: OrderFacts, language: str) -> list[str]:
 
 def long_parts(order: OrderFacts, language: str) -> list[str]:
     """Paragraphs: how the order stands, then each parcel with its items, then what is still to be shipped."""
-    opening = _("About your order %(number)s:") % {"number": order.number}
+    opening = _("About your order %(number)s:") % {"number": order.number} if order.number else ""
     if order.is_cancelled or not order.parcels:
         return [opening, *no_parcels(order, language)]
     outbound = order.counted

@@ -198,6 +198,13 @@ def test_without_parcels_there_is_nothing_to_write() -> None:
         content_of(MessageKind.DELIVERED, MailFacts(order=OrderFacts(number="N-1", today=TODAY)), "en")
 
 
+def test_an_order_without_a_number_is_simply_your_order() -> None:
+    facts = sample(MessageKind.DELIVERED, TODAY)
+    mail = render(MessageKind.DELIVERED, replace(facts, order=replace(facts.order, number="")), PLAIN, "en")
+    assert mail.subject == "Your order has been delivered"
+    assert "Order number" not in mail.text + mail.html
+
+
 def test_a_huge_order_is_cut_and_says_so() -> None:
     items = tuple(Item(sku=f"SKU-{n}", names={"en": "A very long name of a thing " * 40}) for n in range(300))
     parcels = tuple(replace(sample_parcel(MessageKind.IN_TRANSIT, TODAY), items=items) for _ in range(60))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking.pages.discreet import LONGEST, without_people
+from tracking.words.discreet import LONGEST, without_people
 
 
 @pytest.mark.parametrize(
