@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,6 +29,17 @@ def viewer() -> Any:
     """Who the page is made for that this thread is making; nobody where it makes none."""
     request = _request.get()
     return AnonymousUser() if request is None else request.user
+
+
+@contextmanager
+def looking_as(request: HttpRequest) -> Iterator[None]:
+    """For pages that are made after their answer began, or without a request from outside: its user looks."""
+    before = _request.get()
+    _request.set(request)
+    try:
+        yield
+    finally:
+        _request.set(before)
 
 
 class PeopleOnly(MiddlewareMixin):

@@ -81,6 +81,9 @@ class ConsoleAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return visible(request.user, super().get_queryset(request))
 
+    def prepare(self, rows: list[Any]) -> None:
+        """Give rows what their columns need beside the queryset, where the list's page does that itself."""
+
     def get_field_queryset(self, db: str | None, db_field: Field[Any, Any], request: HttpRequest) -> QuerySet | None:
         """What a form offers to choose from."""
         rows: QuerySet | None = super().get_field_queryset(db, db_field, request)

@@ -17,6 +17,7 @@ from tracking.models import Heartbeat
 from tracking.services import learn
 from tracking.services.changes import wish_for_figures
 from tracking.services.doubts import examine_all
+from tracking.services.exports import drop_expired
 from tracking.services.notify import wake_planned
 from tracking.services.poll import poll_all
 from tracking.services.poll_project import poll_projects
@@ -93,10 +94,11 @@ def forget_kick() -> None:
 
 def run_sweep() -> None:
     """Each minute: work off what no kick announced, delete at AfterShip what gave way to remaps for good, wake
-    messages whose time has come, and drop old failures of the queue (it never does that itself).
+    messages whose time has come, and drop old exports and old failures of the queue (it never does that itself).
     """
     Failure.objects.filter(stopped__lt=timezone.now() - FAILURES_KEPT).delete()
     release()
+    drop_expired()
     wish_for_figures()  # a pump that is never idle does not
     wake_planned()
     pump(settings.PUMP_SECONDS)

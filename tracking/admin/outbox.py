@@ -99,6 +99,9 @@ class JobAdmin(HistoryAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(correlation_id__in=story_codes(search_term)) if search_term else queryset, False
 
+    def prepare(self, rows: list[Job]) -> None:
+        attach_subjects(rows)
+
     def has_act_permission(self, request: HttpRequest) -> bool:
         """The same as for the page of dead letters."""
         return request.user.has_perm("tracking.requeue_job")

@@ -29,8 +29,14 @@ from tracking.admin.story_page import story_page
 from tracking.admin.sync_page import sync_page
 from tracking.admin.team import team_page
 from tracking.admin.unrouted import unrouted_page
+from tracking.admin.views import export_file_page, export_page, export_state_page, view_delete_page, views_page
 
 urlpatterns = [
+    path("views/", admin.site.admin_view(views_page), name="views"),
+    path("views/<int:pk>/delete/", admin.site.admin_view(view_delete_page), name="view-delete"),
+    path("exports/", admin.site.admin_view(export_page), name="export-list"),
+    path("exports/<int:pk>/", admin.site.admin_view(export_state_page), name="export"),
+    path("exports/<int:pk>/file/", admin.site.admin_view(export_file_page), name="export-file"),
     path("proof/<int:pk>/", admin.site.admin_view(proof_page), name="parcel-proof"),
     path("find/", admin.site.admin_view(find_page), name="console-search"),
     path("import-registry/", admin.site.admin_view(import_page), name="import-registry"),

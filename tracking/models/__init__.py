@@ -5,7 +5,7 @@ from tracking.models.learned import IgnoredCarrier, NumberForm, SeenCode
 from tracking.models.messages import BlockedAddress, Mailer, Message
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
-from tracking.models.people import StoreLimit
+from tracking.models.people import Export, ExportPart, SavedView, StoreLimit
 from tracking.models.problems import Problem
 from tracking.models.roles import Role
 from tracking.models.runs import Run
@@ -22,6 +22,8 @@ __all__ = [
     "Checkpoint",
     "Contact",
     "Erasure",
+    "Export",
+    "ExportPart",
     "HashKey",
     "Heartbeat",
     "IgnoredCarrier",
@@ -42,6 +44,7 @@ __all__ = [
     "RemapItem",
     "Role",
     "Run",
+    "SavedView",
     "SeenCode",
     "ShopperCount",
     "StaffAction",

@@ -42,6 +42,7 @@ from tracking.services.correct_number import correct_number
 from tracking.services.doctor.examine import run_wanted
 from tracking.services.doubts import examine_account
 from tracking.services.erase import empty_of_erased, run_erasure
+from tracking.services.exports import run_export
 from tracking.services.follow import complete_tracking, refresh_tracking, retrack_tracking
 from tracking.services.handlers import HANDLERS
 from tracking.services.ledger import Ledger, recorded
@@ -89,6 +90,7 @@ HANDLERS |= {
     JobKind.EXAMINE: lambda subject: examine_account(int(subject)),
     JobKind.DOCTOR: run_wanted,
     JobKind.WATCH: watch,
+    JobKind.EXPORT: lambda subject: run_export(int(subject)),
     JobKind.REFRESH: refresh_tracking,
     JobKind.RETRACK: retrack_tracking,
     JobKind.COMPLETE: complete_tracking,
