@@ -22,7 +22,7 @@ from tracking.models.orders import CANCELLED
 from tracking.payloads.from_aftership import actor_of
 from tracking.services.clocks import EXCEPTIONS
 
-VERSION = 1
+VERSION = 2  # 2: spreads are summed by month, too
 DAY = timedelta(days=1)
 LATE_PICKUP_HOURS = 48.0
 WILL_NOT_ARRIVE = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED})

@@ -1,7 +1,7 @@
 """All figures from the rows, whatever they hold now: a walk in two parts that may stop and go on at any moment.
 
+    days    sums of each day and month anew from what their facts say; what drifted is counted and mended
     facts   parcels page by page ─ refresh ─> facts, and sums moved by the difference
-    days    sums of each day and month anew from their facts, replaced as a whole: what drifted is counted and mended
 
 Both parts work under the lock of ``refresh``, page by page, so live changes are counted in between. Memory: one page of
 parcels, or the sums of one month.
@@ -64,13 +64,13 @@ def begin() -> Run:
 def walk(run: Run) -> Iterator[None]:
     """Both parts, from where the run stands."""
     counts = Counter(run.counts)
-    if "day" not in run.cursor:
-        for after in facts(run.cursor.get("after", 0), counts):
-            runs.note(run, {"after": after}, counts)
+    if "after" not in run.cursor:
+        for cohort, day in days(run.cursor.get("cohort", 0), run.cursor.get("day", 0), counts):
+            runs.note(run, {"cohort": cohort, "day": day}, counts)
             yield
-        runs.note(run, {"cohort": 0, "day": 0}, counts)
-    for cohort, day in days(run.cursor["cohort"], run.cursor["day"], counts):
-        runs.note(run, {"cohort": cohort, "day": day}, counts)
+        runs.note(run, {"after": 0}, counts)
+    for after in facts(run.cursor["after"], counts):
+        runs.note(run, {"after": after}, counts)
         yield
     finish()
     runs.finish(run)
