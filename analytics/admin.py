@@ -6,19 +6,22 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analytics.behind import behind
 from analytics.filters import FilterError
 from analytics.kpis import KPIS
-from analytics.models import ParcelFact
+from analytics.models import ParcelFact, Summary
 from analytics.views import SEE_FIGURES, filters_of
 from analytics.words import of_hours, period_words
-from stores.admin import CappedPaginator
+from stores.admin import CappedPaginator, ConsoleAdmin
+from stores.models import Store
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, day, link, status_badge, two_lines, when
 from tracking.models import Parcel
@@ -84,3 +87,70 @@ def lateness(days: int | None) -> str:
     if not days:
         return "" if days is None else _("on the day")
     return _("%(n)d d late") % {"n": days} if days > 0 else _("%(n)d d early") % {"n": -days}
+
+
+@admin.register(Summary)
+class SummaryAdmin(ConsoleAdmin):
+    """Weekly mails, one's own; who may change users sees those of others as well."""
+
+    list_display = ["user", "shown_store", "is_active", "state"]
+    list_select_related = ["user", "store"]
+    ordering = ["user__username", "store__key"]
+    fields = ["store", "is_active"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Summary]:
+        rows = super().get_queryset(request)
+        return rows if request.user.has_perm("auth.change_user") else rows.filter(user=request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(SEE_FIGURES))
+
+    def has_view_permission(self, request: HttpRequest, obj: Summary | None = None) -> bool:
+        return self.has_module_permission(request)
+
+    has_add_permission = has_module_permission
+
+    def has_change_permission(self, request: HttpRequest, obj: Summary | None = None) -> bool:
+        is_own = obj is None or obj.user_id == request.user.pk
+        return self.has_module_permission(request) and (is_own or bool(request.user.has_perm("auth.change_user")))
+
+    has_delete_permission = has_change_permission
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field and db_field.name == "store":
+            field.queryset = visible(request.user, Store.objects.select_related("project"))
+            field.empty_label = _("All that you may see")
+        return field
+
+    def get_form(self, request: HttpRequest, obj: Summary | None = None, **kwargs: Any) -> Any:
+        """A second one of the same store is refused with words, not by the database alone."""
+        form = super().get_form(request, obj, **kwargs)
+        owner = obj.user_id if obj else request.user.pk
+
+        class OwnForm(form):  # type: ignore[misc,valid-type]
+            def clean(own) -> Any:  # noqa: N805
+                cleaned = super().clean()
+                same = Summary.objects.filter(user=owner, store=cleaned.get("store")).exclude(pk=own.instance.pk)
+                if "store" in cleaned and same.exists():
+                    own.add_error("store", _("There is a summary of this already."))
+                return cleaned
+
+        return OwnForm
+
+    def save_model(self, request: HttpRequest, obj: Summary, form: Any, change: bool) -> None:
+        if not change:
+            obj.user = request.user
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=gettext_lazy("store"))
+    def shown_store(self, summary: Summary) -> str:
+        return summary.store.key if summary.store else _("all that they may see")
+
+    @admin.display(description=gettext_lazy("last mail"))
+    def state(self, summary: Summary) -> Any:
+        if summary.last_error:
+            return summary.last_error
+        if summary.claimed_at and (summary.sent_at is None or summary.sent_at < summary.claimed_at):
+            return _("unsure: begun %(at)s") % {"at": when(summary.claimed_at)}
+        return when(summary.sent_at) if summary.sent_at else _("next Monday, 7 o'clock")

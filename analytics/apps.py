@@ -11,12 +11,14 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics.rebuild import bring_up_to_date
+        from analytics.summaries import send_summary
         from tracking.enums import JobKind
         from tracking.services import handlers
         from tracking.services.scope import add_rule, by_store, everyone, nobody
         from tracking.tasks import add_schedule
 
         handlers.register(JobKind.FACTS, bring_up_to_date)
+        handlers.register(JobKind.SUMMARY, send_summary)
         add_rule("analytics.Slice", by_store("store_id"))
         for model in ("ParcelFact", "DayCount", "DayBucket"):
             add_rule(f"analytics.{model}", by_store("slice__store_id"))
@@ -24,4 +26,6 @@ class AnalyticsConfig(AppConfig):
             add_rule(f"analytics.{model}", everyone)
         add_rule("analytics.RepeatDay", lambda stores: Q(store_id__in=stores))
         add_rule("analytics.RepeatMark", nobody)
+        add_rule("analytics.Summary", everyone)
+        add_schedule("trackbridge summaries", "analytics.tasks.run_summaries", minutes=60)
         add_schedule("trackbridge repeat", "analytics.tasks.run_repeat", minutes=10)

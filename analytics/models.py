@@ -8,8 +8,10 @@ ServiceDay: how well we ourselves did, per day and connection
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from analytics.names import Cohort, Course
 from tracking.enums import ParcelStatus
@@ -274,3 +276,35 @@ class RepeatMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}: {self.made_at}"
+
+
+class Summary(models.Model):
+    """One person's weekly mail about one store, or about everything they may see. What it shows is limited like pages.
+
+    ``claimed_for`` is the last day of the week whose mail was begun: committed before sending, so that a crash sends
+    none twice; where ``sent_at`` is not after ``claimed_at`` it is not known whether that one went out.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="summaries")
+    store = models.ForeignKey(
+        "stores.Store", models.CASCADE, null=True, blank=True, related_name="+", help_text=_("Empty: all you may see.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    claimed_for = models.DateField(null=True, editable=False)
+    claimed_at = models.DateTimeField(null=True, editable=False)
+    sent_at = models.DateTimeField(null=True, editable=False)
+    last_error = models.CharField(max_length=300, blank=True, default="", editable=False)
+
+    class Meta:
+        verbose_name = _("weekly summary")
+        verbose_name_plural = _("weekly summaries")
+        ordering = ["user", "store"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "store"], condition=Q(store__isnull=False), name="summary_once_per_store"
+            ),
+            models.UniqueConstraint(fields=["user"], condition=Q(store=None), name="summary_once_of_all"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.store or '*'}"

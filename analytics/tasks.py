@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from analytics.repeat import refresh_stale
+from analytics.summaries import want_due
+from tracking.tasks import kick
 
 
 def run_repeat() -> None:
     """Every ten minutes: look at some of the days whose orders may have been followed by others since."""
     refresh_stale()
+
+
+def run_summaries() -> None:
+    """Each hour: wish for the weekly mails whose morning has come."""
+    if want_due():
+        kick()

@@ -70,6 +70,7 @@ SIDEBAR: list[dict[str, Any]] = [
         "separator": True,
         "items": [
             page(_("Delivery figures"), "figures-first", "monitoring", "analytics.view_parcelfact"),
+            page(_("Weekly summaries"), "admin:analytics_summary_changelist", "mail", "analytics.view_parcelfact"),
         ],
     },
     {

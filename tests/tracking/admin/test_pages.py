@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from analytics.models import Summary
 from stores.models import (
     AfterShipAccount,
     Brand,
@@ -105,6 +106,7 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Run: make.make_run,
     Write: make.make_write,
     Contact: make.make_contact,
+    Summary: lambda: Summary.objects.create(user=User.objects.create_user(f"reader-{next(serial)}")),
     Remap: make.make_remap,
     StaffAction: make.make_staff_action,
     Promotion: make.make_promotion,
