@@ -46,22 +46,27 @@ def run(*, parcels: int, rounds: int) -> list[str]:
     orders = orders_of(parcels)
     questions = asked(client, chance, parcels, orders)
     times: dict[str, list[float]] = {name: [] for name in questions}
+    processor: dict[str, list[float]] = {name: [] for name in questions}
     for number in range(rounds + 1):  # the first round warms caches and is thrown away
         for name, ask in questions.items():
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             ask()
             if number:
                 times[name].append((time.perf_counter() - started) * 1000)
+                processor[name].append((time.process_time() - busy) * 1000)
     bare = median(times["bare SELECT"])
-    return [line_of(name, values, bare) for name, values in times.items()]
+    return [line_of(name, values, bare, median(processor[name])) for name, values in times.items()]
 
 
-def line_of(name: str, values: list[float], bare: float) -> str:
-    """``order page      84 ms (p95 120 ms), 140x of a bare SELECT``"""
+def line_of(name: str, values: list[float], bare: float, processor: float) -> str:
+    """``order page      84 ms (p95 120 ms), 140x of a bare SELECT, 60 ms of our processor``"""
     middle, high = median(values), quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
     note(f"{name}: {middle:.1f} ms at the median")
     verdict = "" if middle < MOST_MS else f"  OVER {MOST_MS} ms"
-    return f"console  {name:24} {middle:7.1f} ms (p95 {high:.1f} ms), {middle / bare:.0f}x of a bare SELECT{verdict}"
+    return (
+        f"console  {name:24} {middle:7.1f} ms (p95 {high:.1f} ms), {middle / bare:.0f}x of a bare SELECT,"
+        f" {processor:.0f} ms of our processor{verdict}"
+    )
 
 
 def orders_of(parcels: int) -> int:
@@ -155,7 +160,7 @@ def seed(parcels: int) -> None:
         aftership_id="md5('t' || n)", correlation_id=f"'C' || {order_of('n')}", tracking_number=NUMBER, status=STATUS,
         requested_courier="case when n % 50 = 0 then 'ups' else 'dhl-germany' end", tag="'InTransit'",
         courier="case when n % 50 = 0 then 'ups' else 'dhl-germany' end", subtag="'InTransit_003'",
-        eta="current_date + 1 - (n % 5)::int", last_message="'Processed in the parcel centre.'",
+        eta="current_date + 1 - ((n / 10) % 5)::int", last_message="'Processed in the parcel centre.'",
         last_location="'Berlin, DE'", last_checkpoint_at="'2026-11-04T10:12:00+01:00'", updated_at="now()",
         opened_at="now()", received_at="now()", created_at="now()",
     )  # fmt: skip

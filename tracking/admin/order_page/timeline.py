@@ -22,6 +22,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from stores.zones import zone, zone_name
 from tracking.admin import display, story_page
 from tracking.admin.display import DOUBTFUL, MOVING, WAITING, badge, person
 from tracking.admin.order_registry import TIMELINE, Block, Part, ShownOrder, order_section
@@ -80,7 +81,7 @@ def timeline_section(shown: ShownOrder) -> Block:
     facts = {
         "filters": filters(shown, mine, kind, parcel),
         "parcels": parcel_filters(shown, kind, parcel),
-        "days": by_day(wanted[:MOST_SHOWN]),
+        "days": by_day(wanted[:MOST_SHOWN], zone_of(shown)),
         "is_cut": len(wanted) > MOST_SHOWN or has_more_scans or bool(story and story.is_cut),
         "most": MOST_SHOWN,
         "zone": zone_of(shown),
@@ -96,8 +97,10 @@ def is_wanted(row: Row, kind: str) -> bool:
 
 
 def zone_of(shown: ShownOrder) -> tzinfo:
-    """The clock of the order's store; scans have that of their place."""
-    return timezone.get_current_timezone()
+    """The clock of the order's store, else that of its destination; scans have that of their place."""
+    store = shown.order.store
+    countries = [*(store.countries if store else []), shown.order.destination_country]
+    return zone(zone_name(store.time_zone if store else "", countries))
 
 
 # -- Scans
@@ -243,11 +246,11 @@ def parcel_filters(shown: ShownOrder, kind: str, chosen: int) -> list[dict[str, 
     return [{"words": words, "url": address(shown, kind, pk), "is_chosen": pk == chosen} for pk, words in found]
 
 
-def by_day(rows: list[Row]) -> list[tuple[SafeString | str, list[Row]]]:
-    """The rows under their days, newest first."""
+def by_day(rows: list[Row], clock: tzinfo) -> list[tuple[SafeString | str, list[Row]]]:
+    """The rows under their days at the store, newest first."""
     days: list[tuple[SafeString | str, list[Row]]] = []
     for row in rows:
-        words = date_format(row.at, "D j M Y")
+        words = date_format(timezone.localtime(row.at, clock), "D j M Y")
         if not days or days[-1][0] != words:
             days.append((words, []))
         days[-1][1].append(row)
