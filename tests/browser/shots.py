@@ -52,7 +52,8 @@ def pages() -> dict[str, str]:
     found["status-rule"] = reverse("status-rule") + "?kind=raw&code=EX-17&courier=&status=delayed"
     for item in (item for group in SIDEBAR for item in group["items"]):
         _, *parts = str(item["link"]).strip("/").split("/")
-        found[parts[-1]] = str(item["link"])
+        if parts:
+            found[parts[-1]] = str(item["link"])
         if len(parts) < 2 or parts[0] not in apps.app_configs:
             continue
         app, model = parts
@@ -145,6 +146,8 @@ def more_pages() -> dict[str, str]:
         "remap-choose": f"{reverse('remap')}?parcel={Parcel.objects.exclude(tracking=None).order_by('pk')[0].pk}",
         "remap-stopped": reverse("admin:tracking_remap_change", args=[Remap.objects.get(state="stopped").pk]),
         "dead-letters-requeue": f"{reverse('dead-letters-requeue')}?all=1",
+        "preview-exception": f"{reverse('preview')}?kind=exception&language=de&parcels=several",
+        "preview-page": f"{reverse('preview')}?kind=page&language=pl&parcels=several",
         "rule-preview-removal": reverse("admin:stores_route_delete", args=[Route.objects.order_by("pk")[0].pk]),
         "rule-preview-mapping": reverse("admin:stores_carriermapping_delete", args=[mapping.pk]),
     }
