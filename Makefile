@@ -62,7 +62,7 @@ bench: $(INSTALLED)
 	@$(PY) -m tests.benchmarks
 
 storm: $(INSTALLED)
-	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py
+	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py tests/storm/test_late_news.py
 	@$(PY) -m tests.storm $(STORM)
 
 outage: $(INSTALLED)

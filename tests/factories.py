@@ -45,6 +45,7 @@ from tracking.models import (
     Checkpoint,
     Contact,
     Job,
+    Message,
     NumberForm,
     Order,
     Parcel,
@@ -340,6 +341,26 @@ def make_write(order: Order | None = None, **facts: Any) -> Write:
         "written_at": timezone.now(),
     }
     return Write.objects.create(order=order, **defaults | facts)
+
+
+def make_message(parcel: Parcel | None = None, **facts: Any) -> Message:
+    """A message about one parcel that was sent."""
+    parcel = parcel or make_parcel()
+    now = timezone.now()
+    defaults = {
+        "order": parcel.order,
+        "tracking": parcel.tracking,
+        "kind": "in_transit",
+        "correlation_id": parcel.order.correlation_id,
+        "state": "sent",
+        "language": "de",
+        "recipient": parcel.order.customer_email,
+        "news_at": now,
+        "due_at": now,
+        "sending_at": now,
+        "sent_at": now,
+    }
+    return Message.objects.create(parcel=parcel, **defaults | facts)
 
 
 def make_run(**facts: Any) -> Run:

@@ -30,7 +30,7 @@ from tracking.services.story_of import (
 )
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 11
+MOST_QUERIES = 12
 
 
 def told(text: str = CODE) -> Story:
@@ -188,3 +188,13 @@ def test_long_story_costs_the_queries_of_a_short_one() -> None:
     with CaptureQueriesContext(connection) as many:
         told()
     assert len(few) == len(many) <= MOST_QUERIES
+
+
+def test_what_the_shopper_was_told_is_part_of_it_without_their_address() -> None:
+    order = make.make_order(correlation_id=CODE)
+    parcel = make.make_parcel(order, make.make_tracking())
+    make.make_message(parcel, state="skipped", reason="stale: asked by ella@example.com", sent_at=None)
+    (entry,) = [one for one in told().entries if one.kind == "message"]
+    assert (entry.message, entry.state, entry.language) == ("in_transit", "skipped", "de")
+    assert entry.words == "stale: asked by [personal]"
+    assert order.customer_email not in repr(entry)

@@ -26,12 +26,8 @@ from tracking import tasks
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table
 from tracking.admin.codes import code_link
 from tracking.admin.display import (
-    BAD,
     DOUBTFUL,
-    GOOD,
-    MOVING,
     NOTHING,
-    WAITING,
     badge,
     link,
     page_of,
@@ -41,6 +37,7 @@ from tracking.admin.display import (
 from tracking.admin.display import when as shown_time
 from tracking.admin.order_registry import TOLD, Act, Block, Part, ShownOrder, acts_on_orders, order_section
 from tracking.admin.search import orders_by
+from tracking.admin.story_page import MESSAGE_TONES
 from tracking.enums import MessageState
 from tracking.models import BlockedAddress, Message, Order
 from tracking.services import message_acts
@@ -50,21 +47,10 @@ from tracking.services.scope import may_see_people, visible
 from tracking.services.told import untold
 
 MOST_SHOWN, MOST_REASON = 60, 500
-TONES = {
-    MessageState.PLANNED: MOVING,
-    MessageState.HELD: DOUBTFUL,
-    MessageState.SENDING: MOVING,
-    MessageState.SENT: GOOD,
-    MessageState.UNSURE: BAD,
-    MessageState.SKIPPED: WAITING,
-    MessageState.FAILED: BAD,
-    MessageState.BOUNCED: BAD,
-    MessageState.COMPLAINED: BAD,
-}
 
 
 def state_badge(row: Message) -> SafeString:
-    return badge(row.get_state_display(), TONES[MessageState(row.state)])
+    return badge(row.get_state_display(), MESSAGE_TONES[row.state])
 
 
 def when_of(row: Message) -> SafeString | str:

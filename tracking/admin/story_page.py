@@ -26,10 +26,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from config.correlation import normalise
+from stores.statuses import MessageKind
 from tracking.admin.codes import story_address
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, WAITING, badge, link, outcome_badge, receipt_badge
 from tracking.admin.outbox import indented
-from tracking.enums import JobKind, ProblemKind, Source, StaffActionKind
+from tracking.enums import JobKind, MessageState, ProblemKind, Source, StaffActionKind
 from tracking.services.story import ending
 from tracking.services.story_of import (
     MOST_ROWS,
@@ -39,6 +40,7 @@ from tracking.services.story_of import (
     Entry,
     Received,
     Story,
+    Told,
     Trouble,
     Wished,
     Written,
@@ -52,8 +54,20 @@ KINDS: dict[str, tuple[str, Promise, Promise]] = {
     "job": ("schedule", gettext_lazy("Job"), gettext_lazy("Jobs")),
     "attempt": ("sync_alt", gettext_lazy("Call"), gettext_lazy("Calls")),
     "write": ("edit_note", gettext_lazy("Write"), gettext_lazy("Writes")),
+    "message": ("mail", gettext_lazy("Message"), gettext_lazy("Messages")),
     "problem": ("report", gettext_lazy("Problem"), gettext_lazy("Problems")),
     "staff": ("person", gettext_lazy("By hand"), gettext_lazy("By hand")),
+}
+MESSAGE_TONES = {
+    MessageState.PLANNED: MOVING,
+    MessageState.HELD: DOUBTFUL,
+    MessageState.SENDING: MOVING,
+    MessageState.SENT: GOOD,
+    MessageState.UNSURE: BAD,
+    MessageState.SKIPPED: WAITING,
+    MessageState.FAILED: BAD,
+    MessageState.BOUNCED: BAD,
+    MessageState.COMPLAINED: BAD,
 }
 JOB_STATES: dict[str, tuple[Promise, str]] = {
     "waiting": (gettext_lazy("wished for, waits now"), MOVING),
@@ -202,6 +216,12 @@ def write(entry: Written) -> Line:
     return Line(badge(_("written"), GOOD), format_html("<b>{}</b>", versions), fields, changes=entry.changes)
 
 
+def message(entry: Told) -> Line:
+    words = format_html("<b>{}</b> · {}", MessageKind(entry.message).label, entry.parcel or _("the whole order"))
+    note = " · ".join(part for part in (entry.brand, entry.language, entry.words) if part)
+    return Line(badge(MessageState(entry.state).label, MESSAGE_TONES[entry.state]), words, note)
+
+
 def trouble(entry: Trouble) -> Line:
     words = format_html("<b>{}</b> · {}", ProblemKind(entry.problem).label, entry.words)
     tone = (_("opened"), DOUBTFUL) if entry.step == "opened" else (_("closed"), GOOD)
@@ -221,6 +241,7 @@ LINES: dict[str, Callable[[Any], Line]] = {
     "job": job,
     "attempt": call,
     "write": write,
+    "message": message,
     "problem": trouble,
     "staff": by_hand,
 }

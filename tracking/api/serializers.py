@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from tracking.enums import JobKind, ProblemKind, ReceiptState, Source, StaffActionKind
+from stores.statuses import MessageKind
+from tracking.enums import JobKind, MessageState, ProblemKind, ReceiptState, Source, StaffActionKind
 from tracking.services.story_of import Entry, Story
 
 
@@ -101,6 +102,17 @@ class WriteEntrySerializer(EntrySerializer):
     changes = ChangeSerializer(many=True)
 
 
+class MessageEntrySerializer(EntrySerializer):
+    """A message to the shopper: sent, planned, or not sent and why."""
+
+    message = serializers.CharField(help_text=f"One of: {', '.join(MessageKind.values)}.")
+    state = serializers.CharField(help_text=f"One of: {', '.join(MessageState.values)}.")
+    brand = serializers.CharField(allow_blank=True)
+    language = serializers.CharField(allow_blank=True)
+    parcel = serializers.CharField(allow_blank=True, help_text="End of its number; empty: the whole order.")
+    words = serializers.CharField(allow_blank=True, help_text="Why it is in this state.")
+
+
 class ProblemEntrySerializer(EntrySerializer):
     """A problem opened, or closed."""
 
@@ -128,6 +140,7 @@ ENTRIES: dict[str, type[EntrySerializer]] = {
     "job": JobEntrySerializer,
     "attempt": AttemptEntrySerializer,
     "write": WriteEntrySerializer,
+    "message": MessageEntrySerializer,
     "problem": ProblemEntrySerializer,
     "staff": StaffEntrySerializer,
 }

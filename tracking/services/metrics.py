@@ -15,13 +15,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from stores.models import AfterShipAccount, Project
-from tracking.enums import JobKind, ReceiptState, Source
-from tracking.models import Attempt, Heartbeat, Job, Parcel, Problem, Receipt, Refusal, Tracking
+from tracking.enums import JobKind, MessageState, ReceiptState, Source
+from tracking.models import Attempt, Heartbeat, Job, Message, Parcel, Problem, Receipt, Refusal, Tracking
 from tracking.services import backlog, connections
 from tracking.services.jobs import due_jobs
 
 RECENT = timedelta(minutes=5)
 CLOCK_WINDOW = timedelta(hours=1)
+DAY = timedelta(days=1)
 BUCKETS = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)
 UNKNOWN = float("nan")
 
@@ -39,6 +40,7 @@ class TrackbridgeCollector(Collector):
         yield from jobs(now)
         yield from upstreams(now)
         yield from people(now)
+        yield from messages(now)
         yield from clocks(now)
         yield from processes(now)
 
@@ -107,6 +109,18 @@ def people(now: datetime) -> Iterator[Metric]:
     for row in Refusal.objects.order_by("source", "reason").values("source", "reason").annotate(n=Sum("count")):
         refusals.add_metric([row["source"], row["reason"]], row["n"])
     yield refusals
+
+
+def messages(now: datetime) -> Iterator[Metric]:
+    recent = Message.objects.filter(created_at__gte=now - DAY)
+    yield counted(
+        "messages_day",
+        "Messages to shoppers that were planned in the last 24 hours.",
+        recent,
+        state=MessageState.values,
+    )
+    waiting = Message.objects.filter(state=MessageState.PLANNED, due_at__lte=now)
+    yield GaugeMetricFamily("trackbridge_messages_due", "Messages that could be sent now.", waiting.count())
 
 
 def clocks(now: datetime) -> Iterator[Metric]:

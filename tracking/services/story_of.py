@@ -26,6 +26,7 @@ from tracking.enums import ABOUT_TRACKINGS
 from tracking.models import (
     Attempt,
     Job,
+    Message,
     Order,
     Parcel,
     Problem,
@@ -181,7 +182,21 @@ class Acted(Entry):
     outcome: str
 
 
-EVERY_ENTRY = (Received, Decided, Wished, Called, Written, Trouble, Acted)
+@dataclass(frozen=True, kw_only=True)
+class Told(Entry):
+    """A message to the shopper: when it was sent, else when it was planned. ``words``: why it is in this state."""
+
+    kind = "message"
+    model = Message
+    message: str
+    state: str
+    brand: str
+    language: str
+    parcel: str
+    words: str
+
+
+EVERY_ENTRY = (Received, Decided, Wished, Called, Written, Told, Trouble, Acted)
 KINDS: dict[str, type[Entry]] = {one.kind: one for one in EVERY_ENTRY}
 
 
@@ -223,7 +238,7 @@ def story_of(text: str, *, viewer: Any = None) -> Story | None:
     """The story behind a code as typed, heard or copied from an answer's X-Correlation-ID; None where there is none
     that the viewer may see.
 
-    Eleven queries at most, whatever it holds; two more for who is limited to stores.
+    Twelve queries at most, whatever it holds; two more for who is limited to stores.
     """
     code = normalise(text).replace("\x00", "")[:16]
     if not code:
@@ -240,6 +255,7 @@ def story_of(text: str, *, viewer: Any = None) -> Story | None:
         *(entry for job in jobs for entry in wished(job)),
         *called(scope, jobs),
         *written(scope),
+        *told(scope),
         *(entry for problem in problems_of(scope) for entry in trouble(problem)),
         *acted(scope),
     ]
@@ -396,6 +412,25 @@ def written(scope: Scope) -> list[Written]:
             changes=tuple(change_of(one, numbers) for one in write.changes),
         )
         for write in scope.newest(rows)
+    ]
+
+
+def told(scope: Scope) -> list[Told]:
+    """Without the address: that is shown on the order, to whom it may be."""
+    numbers = {parcel.pk: ending(str(parcel)) for parcel in scope.parcels}
+    rows = Message.objects.filter(correlation_id__in=scope.codes).select_related("brand")
+    return [
+        Told(
+            at=row.sent_at or row.sending_at or row.created_at,
+            row=row.pk,
+            message=row.kind,
+            state=row.state,
+            brand=row.brand.key if row.brand else "",
+            language=row.language,
+            parcel=numbers.get(row.parcel_id, ""),
+            words=redact_text(row.reason),
+        )
+        for row in scope.newest(rows.order_by("-pk"))
     ]
 
 

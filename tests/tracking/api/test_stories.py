@@ -95,4 +95,4 @@ def test_it_costs_the_story_and_the_session(agent: Client) -> None:
     tell_story()
     with CaptureQueriesContext(connection) as queries:
         assert agent.get(ADDRESS).status_code == 200
-    assert len(queries) <= 16
+    assert len(queries) <= 17
