@@ -244,7 +244,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tracking/favicon.svg")}],
     "COLORS": {"primary": navigation.BLUE},
     "STYLES": [lambda request: static("tracking/console.css")],
-    "SCRIPTS": [lambda request: static("tracking/console.js")],
+    "SCRIPTS": [lambda request: static("tracking/console.js"), lambda request: static("tracking/keys.js")],
     "DASHBOARD_CALLBACK": "tracking.admin.dashboard.add_overview",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": navigation.SIDEBAR},
 }
