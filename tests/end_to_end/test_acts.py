@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from stores.models import Courier
+from stores.models import Courier, Route
 from tests.end_to_end.world import World, parcel
+from tests.factories import make_brand
 from tracking.enums import JobKind, ProblemKind, RemapItemState
-from tracking.models import Job, Parcel, Problem, Remap, Tracking
+from tracking.models import Job, Message, Parcel, Problem, Remap, Tracking
 from tracking.services import connections
 from tracking.services.remap import start_remap, undo_remap
 
@@ -78,6 +79,15 @@ def test_a_mark_counts_here_in_commercetools_and_at_aftership(
     assert there["checkpoints"][-1]["source"] == "user"
     completions = [call for call in world.calls("aftership") if call.endswith("/mark-as-completed")]
     assert len(completions) == 1, "AfterShip's own webhook about it is no news"
+
+
+def test_the_shopper_hears_of_a_mark_once(moving: tuple[World, dict[str, Any], Parcel]) -> None:
+    world, _order, ours = moving
+    Route.objects.update(notify=Route.Notify.PLATFORM, brand=make_brand())
+    mark(ours, "delivered")
+    world.work()
+    world.work()
+    assert list(Message.objects.values_list("kind", flat=True)) == ["delivered"]
 
 
 def test_a_mark_is_undone_everywhere_and_aftership_tracks_on(moving: tuple[World, dict[str, Any], Parcel]) -> None:

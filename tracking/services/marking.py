@@ -22,6 +22,7 @@ from tracking.services.apply_update import check, want_write_back
 from tracking.services.deeds import Deed, LeftAsIs, Target
 from tracking.services.lives import retake
 from tracking.services.marks import SKEW, SUBTAGS, UNDONE, is_active, new_mark
+from tracking.services.notify_wishes import want_notify
 from tracking.services.remap_plan import waiting_items, waits_in
 
 STATE = (
@@ -165,6 +166,7 @@ def changed(tracking: Tracking, priority: int) -> None:
     retake([tracking])
     check([tracking])
     want_write_back([tracking.pk], priority)
+    want_notify([tracking.pk])
 
 
 def lift_mark(remap: Remap, item: RemapItem) -> str:
