@@ -15,6 +15,7 @@ from stores.models import AfterShipAccount, Project, RateBudget, Revision, Route
 from stores.revisions import Draft
 from stores.rule_set import snapshot
 from tests import factories as make
+from tests.browser.act_data import fill_acts
 from tests.browser.queue_data import fill_queues
 from tests.tracking.stories import tell_story
 from tracking.enums import (
@@ -83,6 +84,7 @@ def fill() -> None:
     examine()
     people()
     fill_queues(orders)
+    fill_acts()
 
 
 def connect() -> World:

@@ -114,6 +114,7 @@ def more_pages() -> dict[str, str]:
     from django.urls import reverse
 
     from stores.models import CarrierMapping, Route
+    from tests.browser.act_data import act_pages
     from tests.browser.queue_data import queue_pages
     from tests.tracking.stories import CODE
     from tracking.models import Order, Parcel, Problem, Remap, Run
@@ -124,6 +125,7 @@ def more_pages() -> dict[str, str]:
     mapping = CarrierMapping.objects.order_by("pk")[0]
     return {
         **queue_pages(),
+        **act_pages(),
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
         "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
         "parcel-proof": reverse("parcel-proof", args=[Parcel.objects.exclude(tracking=None).order_by("pk")[0].pk]),
