@@ -38,8 +38,8 @@ ONE, SEVERAL = "one", "several"
 PAGE = "page"
 OF_MAILS = [
     {"title": _("Wide, light"), "width": "wide", "scheme": "light"},
-    {"title": _("Wide, dark"), "width": "wide", "scheme": "dark"},
     {"title": _("Narrow, light"), "width": "narrow", "scheme": "light"},
+    {"title": _("Wide, dark"), "width": "wide", "scheme": "dark"},
     {"title": _("Narrow, dark"), "width": "narrow", "scheme": "dark"},
 ]
 OF_PAGES = [{"title": _("Wide"), "width": "wide"}, {"title": _("Narrow"), "width": "narrow"}]

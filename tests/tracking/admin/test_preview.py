@@ -62,6 +62,8 @@ def test_the_page_is_shown_in_every_language(client: Client, language: str, parc
     assert "N-10102" in body
     assert "Acme" in body
     assert not re.search(r"%\(|\{\{|None", body)
+    assert "<script" not in body
+    assert "refresh" not in body
 
 
 def test_frames_have_a_policy_of_their_own_in_which_nothing_runs(client: Client) -> None:
