@@ -8,8 +8,9 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
+from stores.admin import RelatedFilter
 from tracking.admin.base import HistoryAdmin, Page, Table
 from tracking.admin.display import BAD, GOOD, NOTHING, WAITING, age, badge, link, status_badge, two_lines, when
 from tracking.admin.order_registry import TOLD, ShownOrder, order_section
@@ -51,7 +52,7 @@ class ContactAdmin(HistoryAdmin):
     """Tickets as the helpdesk told of them; see docs/connecting.md."""
 
     list_display = ["named", "order_link", "shown_cause", "shown_status", "opened", "shown_closed"]
-    list_filter = [("cause", ChoicesDropdownFilter), ("project", RelatedDropdownFilter)]
+    list_filter = [("cause", ChoicesDropdownFilter), ("project", RelatedFilter)]
     list_select_related = ["order", "project"]
     ordering = ["-opened_at"]
     search_fields = ["ticket"]

@@ -25,6 +25,7 @@ from tracking.admin.remap_pages import MOST_REASON, clean
 from tracking.admin.viewer import needs_all_stores
 from tracking.models import Erasure, Order
 from tracking.services.erase import Plan, certificate_of, plan_erasure, start_erasure, upstream_progress
+from tracking.services.scope import visible
 
 MOST_ORDERS = 100
 REFRESH_SECONDS = 3
@@ -70,7 +71,8 @@ def asked(request: HttpRequest) -> tuple[str, Order | None]:
     """Whose address: that of an order, or one that was typed and posted."""
     given = request.POST if request.method == "POST" else request.GET
     key = given.get("order", "")
-    order = Order.objects.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
+    orders = visible(request.user, Order.objects.all())
+    order = orders.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
     if order:
         return order.customer_email, order
     return clean(request.POST.get("email", ""))[:320].lower(), None

@@ -18,10 +18,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from config.people import viewer
-from stores.admin import NOTHING, ConsoleAdmin, LookedAtOnly
+from stores.admin import NOTHING, ConsoleAdmin, LookedAtOnly, RelatedFilter
 from tracking.admin.display import DOUBTFUL, GOOD, WAITING, badge, day
 from tracking.enums import ParcelStatus, ShopperEvent, ShopperPlace
 from tracking.models import Promotion, ShopperCount
@@ -64,7 +63,7 @@ class PromotionAdmin(ConsoleAdmin):
     form = PromotionForm
     list_display = ["headline", "brand", "language", "runs", "state", "shown_number", "click_number", "rate"]
     list_select_related = ["brand"]
-    list_filter = [("brand", RelatedDropdownFilter), "language"]
+    list_filter = [("brand", RelatedFilter), "language"]
     ordering = ["-starts_on", "brand", "language"]
     search_fields = ["headline", "text"]
     search_help_text = _("Words of it")
@@ -182,7 +181,7 @@ class ShopperCountAdmin(LookedAtOnly, ConsoleAdmin):
 
     list_display = ["day", "event", "place", "state", "store", "promotion", "count"]
     list_select_related = ["store", "promotion__brand"]
-    list_filter = ["event", "place", "state", ("store", RelatedDropdownFilter)]
+    list_filter = ["event", "place", "state", ("store", RelatedFilter)]
     date_hierarchy = "day"
     ordering = ["-day", "-count"]
     list_display_links = None

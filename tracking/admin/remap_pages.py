@@ -105,6 +105,7 @@ def choose_page(
         messages.error(request, words)
         return HttpResponseRedirect(list_of(Parcel))
     parcels = visible(request.user, Parcel.objects.filter(pk__in=ids))
+    ids = sorted(parcels.values_list("pk", flat=True))
     projects = parcels.order_by().values("order__project").distinct()
     routes = visible(request.user, Route.objects.filter(project__in=projects)).select_related("project", "store")
     first = parcels.select_related("order", "tracking").order_by("pk").first()
