@@ -91,7 +91,7 @@ def lateness(days: int | None) -> str:
 
 @admin.register(Summary)
 class SummaryAdmin(ConsoleAdmin):
-    """Weekly mails, one's own; who may change users sees those of others as well."""
+    """Weekly mails: one's own; who may see users sees those of others as well, who may change users changes them."""
 
     list_display = ["user", "shown_store", "is_active", "state"]
     list_select_related = ["user", "store"]
@@ -100,7 +100,7 @@ class SummaryAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Summary]:
         rows = super().get_queryset(request)
-        return rows if request.user.has_perm("auth.change_user") else rows.filter(user=request.user)
+        return rows if request.user.has_perm("auth.view_user") else rows.filter(user=request.user)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(SEE_FIGURES))

@@ -29,6 +29,7 @@ from stores.models import (
 )
 from stores.rule_set import snapshot
 from tracking.enums import (
+    BlockReason,
     ContactCause,
     JobKind,
     ParcelStatus,
@@ -42,8 +43,10 @@ from tracking.enums import (
 )
 from tracking.models import (
     Attempt,
+    BlockedAddress,
     Checkpoint,
     Contact,
+    Erasure,
     Job,
     Message,
     NumberForm,
@@ -436,3 +439,24 @@ def make_contact(order: Order | None = None, **facts: Any) -> Contact:
         "opened_at": timezone.now() - timedelta(days=1),
     }
     return Contact.objects.create(order=order, **defaults | facts)
+
+
+def make_blocked_address(**facts: Any) -> BlockedAddress:
+    """An address whose mail came back."""
+    return BlockedAddress.objects.create(
+        **{"address_hash": hashlib.sha256(str(next(_numbers)).encode()).hexdigest(), "reason": BlockReason.BOUNCED}
+        | facts
+    )
+
+
+def make_erasure(**facts: Any) -> Erasure:
+    """A person who was erased."""
+    defaults = {
+        "person": hashlib.sha256(str(next(_numbers)).encode()).hexdigest(),
+        "reason": "Asked for by mail.",
+        "actor_name": "admin",
+        "counts": {"orders": 2},
+        "correlation_id": new_correlation_id(),
+        "finished_at": timezone.now(),
+    }
+    return Erasure.objects.create(**defaults | facts)

@@ -31,10 +31,13 @@ from stores.models import (
 from tests import factories as make
 from tracking.models import (
     Attempt,
+    BlockedAddress,
     Checkpoint,
     Contact,
+    Erasure,
     Heartbeat,
     Job,
+    Message,
     Order,
     Parcel,
     Problem,
@@ -106,6 +109,9 @@ FACTORIES: dict[type[Model], Callable[[], Any]] = {
     Run: make.make_run,
     Write: make.make_write,
     Contact: make.make_contact,
+    Message: make.make_message,
+    BlockedAddress: make.make_blocked_address,
+    Erasure: make.make_erasure,
     Summary: lambda: Summary.objects.create(user=User.objects.create_user(f"reader-{next(serial)}")),
     Remap: make.make_remap,
     StaffAction: make.make_staff_action,
