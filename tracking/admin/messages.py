@@ -42,8 +42,8 @@ from tracking.enums import MessageState
 from tracking.models import BlockedAddress, Message, Order
 from tracking.services import message_acts
 from tracking.services.message_acts import ActRefused
-from tracking.services.persons import person_hashes
 from tracking.services.scope import may_see_people, visible
+from tracking.services.shoppers import shopper_key
 from tracking.services.told import untold
 
 MOST_SHOWN, MOST_REASON = 60, 500
@@ -266,7 +266,7 @@ class MessageAdmin(HistoryAdmin):
             return queryset, False
         found = queryset.filter(order__in=orders_by(search_term).values("pk"))
         if "@" in search_term and may_see_people(request.user):
-            found = found | queryset.filter(recipient_hash__in=person_hashes(search_term))
+            found = found | queryset.filter(recipient_hash=shopper_key(search_term))
         return found, False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -337,7 +337,7 @@ class BlockedAddressAdmin(HistoryAdmin):
     empty_list_words = gettext_lazy("No address is blocked.")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        return queryset.filter(address_hash__in=person_hashes(search_term)) if search_term else queryset, False
+        return queryset.filter(address_hash=shopper_key(search_term)) if search_term else queryset, False
 
     @admin.display(description=gettext_lazy("address (hash)"))
     def named(self, row: BlockedAddress) -> str:

@@ -22,8 +22,8 @@ from tracking.notifications.mail import is_address
 from tracking.services.message_plan import RESEND, Book, insert, problem_subject, why_not
 from tracking.services.news import News, kind_of, news_at
 from tracking.services.notify_wishes import want_notify_orders
-from tracking.services.persons import person_hash, person_hashes
 from tracking.services.problems import close_problems
+from tracking.services.shoppers import shopper_key
 from tracking.services.staff import note_action
 
 
@@ -98,7 +98,7 @@ def again(book: Book, parcel: Parcel) -> Message | str:
         correlation_id=book.order.correlation_id,
         brand=parcel.route.brand,
         recipient=book.address,
-        recipient_hash=person_hash(book.address),
+        recipient_hash=shopper_key(book.address),
         eta=news.eta,
         news_at=news.news_at,
         due_at=book.now,
@@ -134,7 +134,7 @@ def block_address(order: Order, *, actor: AbstractBaseUser | None, reason: str) 
         raise ActRefused("The order has no e-mail address.")
     if blocks_of([address]):
         raise ActRefused("The address is blocked already.")
-    BlockedAddress.objects.create(address_hash=person_hash(address), reason=BlockReason.BY_HAND, words=reason[:300])
+    BlockedAddress.objects.create(address_hash=shopper_key(address), reason=BlockReason.BY_HAND, words=reason[:300])
     note_action(StaffActionKind.BLOCK, actor=actor, summary="Blocked the address", reason=reason, order=order)
 
 
@@ -153,5 +153,5 @@ def unblock_address(order: Order, *, actor: AbstractBaseUser | None, reason: str
 
 def blocks_of(addresses: Iterable[str]) -> list[BlockedAddress]:
     """What stands against writing to any of these addresses: one query."""
-    hashes = [one for address in addresses if address for one in person_hashes(address)]
+    hashes = [shopper_key(address) for address in addresses if address]
     return list(BlockedAddress.objects.filter(address_hash__in=hashes).select_related("brand")) if hashes else []

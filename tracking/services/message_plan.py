@@ -28,9 +28,9 @@ from tracking.payloads.to_commercetools import covers
 from tracking.services import outages
 from tracking.services.news import News, kind_of, news_at, news_of, silence_of
 from tracking.services.notify_wishes import TELLING
-from tracking.services.persons import person_hash, person_hashes
 from tracking.services.problems import open_problem
 from tracking.services.quiet_hours import not_before
+from tracking.services.shoppers import shopper_key
 from tracking.services.story import tell
 
 RESEND = "resend-"  # the occasion of a message that a person asked for once more
@@ -153,7 +153,7 @@ def new_row(book: Book, news: News) -> Message:
         correlation_id=order.correlation_id,
         brand=route.brand,
         recipient=book.address,
-        recipient_hash=person_hash(book.address),
+        recipient_hash=shopper_key(book.address),
         eta=news.eta,
         news_at=news.news_at,
         due_at=not_before(news.kind, route.brand, order, book.now) if route.brand else book.now,
@@ -202,7 +202,7 @@ def former_of(book: Book, news: News) -> str:
 
 def block_of(address: str, brand: Brand) -> str:
     """Why nothing is sent to this address for this brand, in words; "" where something is. One query."""
-    blocks = BlockedAddress.objects.filter(address_hash__in=person_hashes(address))
+    blocks = BlockedAddress.objects.filter(address_hash=shopper_key(address))
     block = next((one for one in blocks if one.brand_id in (None, brand.pk)), None)
     return f"the address is blocked: {BlockReason(block.reason).label}"[:300] if block else ""
 

@@ -44,8 +44,8 @@ from tracking.services.message_plan import (
     waiting_rows,
 )
 from tracking.services.notify_wishes import mail_upstream, want_notify_orders
-from tracking.services.persons import person_hash
 from tracking.services.problems import close_problems, open_problem
+from tracking.services.shoppers import shopper_key
 from tracking.services.story import tell
 
 MOST_WOKEN = 2_000
@@ -110,7 +110,7 @@ def send(book: Book, mailing: Mailing) -> None:
         return
     mailing = replace(mailing, rows=(*mailing.rows, *along(book, mailing)))
     language = language_for(book.order, brand)
-    facts = facts_for(book, mailing.rows, brand, language, person_hash(recipient))
+    facts = facts_for(book, mailing.rows, brand, language, shopper_key(recipient))
     letter = Letter(mailing.row, recipient, brand, language, facts)
     hand_over = CHANNELS[mailing.row.channel](letter)
     try:
@@ -207,7 +207,7 @@ def claim_locked(book: Book, mailing: Mailing, letter: Letter) -> list[Message]:
     row, known = mailing.row, [one.pk for one in mailing.rows if one.pk]
     facts: dict[str, object] = {
         "recipient": letter.recipient,
-        "recipient_hash": person_hash(letter.recipient),
+        "recipient_hash": shopper_key(letter.recipient),
         "reason": "",
     }
     facts |= {"language": letter.language, "attempts": row.attempts + 1, "sending_at": timezone.now()}

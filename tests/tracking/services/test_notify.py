@@ -17,7 +17,7 @@ from tracking.enums import BlockReason, JobKind, MessageState, ParcelStatus, Pro
 from tracking.models import BlockedAddress, Job, Mailer, Message, Order, Parcel, Problem, Tracking
 from tracking.services import link, notify, outages
 from tracking.services.notify import notify_order, wake_planned
-from tracking.services.persons import person_hash
+from tracking.services.shoppers import shopper_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NOW = timezone.now
@@ -354,12 +354,12 @@ def test_an_address_that_staff_chose_gets_the_messages(route: Route) -> None:
     Order.objects.update(message_email="new@example.com")
     notify_order(parcel.order_id)
     assert recipients() == ["new@example.com"]
-    assert Message.objects.get().recipient_hash == person_hash("NEW@example.com")
+    assert Message.objects.get().recipient_hash == shopper_key("NEW@example.com")
 
 
 def test_a_blocked_address_gets_nothing_for_that_brand(route: Route) -> None:
     parcel = box(route)
-    facts = {"address_hash": person_hash(parcel.order.customer_email), "reason": BlockReason.UNSUBSCRIBED}
+    facts = {"address_hash": shopper_key(parcel.order.customer_email), "reason": BlockReason.UNSUBSCRIBED}
     blocked = BlockedAddress.objects.create(brand=make.make_brand(), **facts)
     notify_order(parcel.order_id)
     assert len(mail.outbox) == 1, "another brand's is none of ours"
@@ -371,7 +371,7 @@ def test_a_blocked_address_gets_nothing_for_that_brand(route: Route) -> None:
 
 def test_blocks_outlive_a_new_encryption_key(route: Route, settings: Any) -> None:
     parcel = box(route)
-    BlockedAddress.objects.create(address_hash=person_hash(parcel.order.customer_email), reason=BlockReason.BOUNCED)
+    BlockedAddress.objects.create(address_hash=shopper_key(parcel.order.customer_email), reason=BlockReason.BOUNCED)
     settings.FIELD_ENCRYPTION_KEYS = ["BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=", *settings.FIELD_ENCRYPTION_KEYS]
     notify_order(parcel.order_id)
     assert mail.outbox == []
