@@ -111,9 +111,8 @@ def shown(
         back=page_of(first.order) if len(ids) == 1 else list_of(Parcel),
         is_preview=target is not None,
         kept=kept(request, form) if target is not None else [],
-        words=remap_pages.target_words(target) if target is not None else "",
         seen=",".join(f"{plan.parcel.pk}:{plan.fingerprint}" for plan in plans),
-        effects=effects_of(going) if going else None,
+        effects=effects_of(going, target) if going and target is not None else None,
         lines=lines_of(going) if going else None,
         refused=refused_of(refused) if refused else None,
         most_reason=MOST_REASON,
@@ -157,16 +156,19 @@ def is_status(plans: Sequence[Planned]) -> bool:
     return isinstance(plans[0], PlannedChange)
 
 
-def effects_of(plans: Sequence[Any]) -> Facts:
-    """What happens to how many."""
+def effects_of(plans: Sequence[Any], target: dict[str, Any]) -> Facts:
+    """What was chosen, and what happens to how many."""
+    chosen = (_("To"), remap_pages.target_words(target))
     if not is_status(plans):
-        return remap_pages.effects(plans)
+        of_moves = remap_pages.effects(plans)
+        return Facts(of_moves.title, [chosen, *of_moves.rows])
     at_aftership = Counter(plan.at_aftership for plan in plans)
     changing = sum(bool(plan.then) for plan in plans)
     written = ngettext("%(n)s parcel is written again", "%(n)s parcels are written again", changing)
     return Facts(
         _("What changes"),
         [
+            chosen,
             (
                 _("At AfterShip"),
                 lines([f"{at_aftership[one]:,} × {one.label}" for one in AtTarget if one in at_aftership]),
