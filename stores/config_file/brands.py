@@ -71,7 +71,7 @@ def paragraph(place: Place) -> str:
 
 def by_language(place: Place) -> dict[str, str]:
     """Language → text."""
-    values = {}
+    values: dict[str, str] = {}
     for name, child in children_of(place).items():
         if not kinds.LOCALE.match(name):
             child.wrong("a language such as en or de-CH is expected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.utils.http import urlencode
@@ -9,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from tracking.admin.order_registry import ANSWER, Block, Part, ShownOrder, order_section
 from tracking.services.order_facts import facts_from
+from tracking.services.scope import may_see_people
 from tracking.words.answers import answer
+from tracking.words.facts import OrderFacts
 from tracking.words.languages import LANGUAGES, choose, direction, tag
 
 
@@ -19,6 +22,8 @@ def answer_section(shown: ShownOrder) -> Block:
     asked = shown.request.GET.get("language", "")
     language = asked if asked in LANGUAGES else choose([shown.order.locale], enabled)
     facts = facts_from(shown.order, shown.live_parcels, shown.conditions, shown.today)
+    if not may_see_people(shown.request.user):
+        facts = without_places(facts)
     parts: dict[str, Any] = {
         "short": answer(facts, language, form="short"),
         "long": answer(facts, language, form="long"),
@@ -27,6 +32,12 @@ def answer_section(shown: ShownOrder) -> Block:
         "languages": [language_link(shown, one, language) for one in dict.fromkeys([*enabled, *LANGUAGES])],
     }
     return Part(_("Answer"), "admin/tracking/order/answer.html", parts)
+
+
+def without_places(facts: OrderFacts) -> OrderFacts:
+    """For who may not know where a shopper lives: the last scan is near there."""
+    parcels = (replace(one, seen_where="", pickup_where="", carrier_words="") for one in facts.parcels)
+    return replace(facts, parcels=tuple(parcels))
 
 
 def languages_of(shown: ShownOrder) -> list[str]:
