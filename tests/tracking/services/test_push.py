@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from django.utils import timezone
 from stores.models import AfterShipAccount, RateBudget
 from tests.clients.scripted import Reply, ScriptedServer
 from tests.factories import make_account, make_courier, make_order, make_parcel, make_project, make_route, make_tracking
-from tests.tracking.services.snapshots import document, receipt, scan
+from tests.tracking.services.snapshots import START, document, receipt, scan
 from tracking.clients.errors import BudgetSpent, RetryLater
 from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
 from tracking.models import Job, Parcel, Problem, Tracking
@@ -52,7 +52,8 @@ def waiting(account: AfterShipAccount, **facts: Any) -> Tracking:
 def show(tracking: Tracking, **facts: Any) -> Parcel:
     project = make_project()
     route = make_route(project, tracking.account)
-    return make_parcel(make_order(project, **facts), tracking, route=route)
+    order = make_order(project, **{"ordered_at": START - timedelta(days=1)} | facts)  # before all scans of snapshots
+    return make_parcel(order, tracking, route=route)
 
 
 @pytest.fixture
