@@ -177,7 +177,7 @@ def ranges(
         for one in rows
     ]
     summary = f"{len(rows)} rows, the value as a dot, its 95 % interval as a line."
-    svg = picture(title, summary, body, height=height)
+    svg = picture(title, summary, body, height=height, has_links=any(one.url for one in rows))
     return Chart(title, svg, [], ["", "Value", "Low", "High", "n"], cells, note=note)
 
 
@@ -194,7 +194,8 @@ def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str =
         body.append(bar(left, y + 4, width, ROW - 8, "c1", f"{one.name}: {words(value)}"))
         body.append(text(left + width + 6, y + ROW / 2 + 4, words(value), "start"))
     cells = [[one.name, words(one.value or 0)] for one in rows]
-    svg = picture(title, f"{len(rows)} bars, the longest first.", body, height=height)
+    summary = f"{len(rows)} bars, the longest first."
+    svg = picture(title, summary, body, height=height, has_links=any(one.url for one in rows))
     return Chart(title, svg, [], ["", name or "Number"], cells, note=note)
 
 
@@ -315,10 +316,16 @@ def table(labels: Sequence[str], series: Sequence[Series], words: Words) -> tupl
     return ["", *(one.name for one in series)], rows
 
 
-def picture(title: str, summary: str, body: Iterable[SafeString], *, height: float = HEIGHT) -> SafeString:
-    """The SVG as a whole; what a screen reader says is the title and the summary, the rest is in the table."""
+def picture(
+    title: str, summary: str, body: Iterable[SafeString], *, height: float = HEIGHT, has_links: bool = False
+) -> SafeString:
+    """The SVG as a whole; what a screen reader says is the title and the summary, the rest is in the table.
+
+    An image with links in it is a group: what is inside an image cannot be reached.
+    """
     ids = f"chart-{slugify(title)}"
     inner = format_html_join("", "{}", ((one,) for one in body))
-    opening = '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d">'
+    opening = '<svg class="chart" viewBox="0 0 {} {}" role="{}" aria-labelledby="{}-t {}-d">'
     words = '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}</svg>'
-    return format_html(opening + words, WIDTH, height, ids, ids, ids, title, ids, summary, inner)
+    role = "group" if has_links else "img"
+    return format_html(opening + words, WIDTH, height, role, ids, ids, ids, title, ids, summary, inner)

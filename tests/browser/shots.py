@@ -46,10 +46,13 @@ def pages() -> dict[str, str]:
     from django.apps import apps
     from django.urls import reverse
 
+    from analytics.pages import PAGES
     from config.navigation import SIDEBAR
 
     found = {"home": "/admin/", "docs": "/api/docs/"}
     found["status-rule"] = reverse("status-rule") + "?kind=raw&code=EX-17&courier=&status=delayed"
+    found |= {f"figures-{slug}": reverse("figures", args=[slug]) + "?compare=previous" for slug in PAGES}
+    found["figures-parcels"] = reverse("figure-parcels", args=["created", "numerator"])
     for item in (item for group in SIDEBAR for item in group["items"]):
         _, *parts = str(item["link"]).strip("/").split("/")
         if parts:
