@@ -9,6 +9,7 @@ import pytest
 from stores.models import AfterShipAccount, Route
 from tests.end_to_end.world import World, parcel
 from tracking.models import Job, Order
+from tracking.services.erase import start_erasure
 
 NUMBER, OTHER = "00340434161094000001", "00340434161094000002"
 
@@ -87,3 +88,13 @@ def test_another_parcel_and_a_cancelled_order_are_told(shop: World) -> None:
     shop.work()
     (one,) = shop.sandbox.commerce("main")["orders"]
     assert one["status"] == "canceled"
+
+
+def test_an_erased_shopper_is_forgotten_there(shop: World) -> None:
+    Route.objects.update(notify="aftership")
+    order(shop, parcel(NUMBER))
+    shop.work()
+    start_erasure("anna.muster@example.com", actor=None, reason="They asked for it.")
+    shop.work()
+    (one,) = shop.sandbox.commerce("main")["orders"]
+    assert (one["customer"], one["shipping_address"]) == ({}, {})

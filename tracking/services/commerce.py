@@ -33,7 +33,9 @@ def send_order(order_id: int) -> None:
         for parcel in shown.select_related("tracking__account", "route").order_by("pk")
         if parcel.tracking.account.sends_orders and not parcel.is_return
     ]
-    if order.deleted_at or order.erasure_id or not parcels:
+    if order.erasure_id:
+        parcels = [parcel for parcel in parcels if parcel.tracking.account.key in order.commerce]
+    if order.deleted_at or not parcels:
         return
     client = connections.commercetools(order.project)
     try:
@@ -61,9 +63,11 @@ def send_to(order: Order, account: AfterShipAccount, parcels: list[Parcel], docu
         language=language(order.locale) or "",
         number=str(order),
     )
+    if order.erasure_id:  # what AfterShip has of this person goes; nothing new is sent
+        fields.pop("shipping_address", None)
     settle_order(order, known, client, fields)
     for parcel in parcels:
-        if not order.is_cancelled:
+        if not (order.is_cancelled or order.erasure_id):
             settle_parcel(order, known, client, parcel)
 
 
@@ -85,8 +89,9 @@ def settle_order(order: Order, known: dict[str, Any], client: CommerceClient, fi
 
 def changeable(fields: dict[str, Any]) -> dict[str, Any]:
     """What may still change of an order there: its items and total are those of the day it was made."""
-    names = ("number", "status", "shipping_address", "customer")
-    return {name: fields[name] for name in names if name in fields} | ({} if "customer" in fields else {"customer": {}})
+    cleared: dict[str, Any] = {"shipping_address": {}, "customer": {}}
+    names = ("number", "status", *cleared)
+    return cleared | {name: fields[name] for name in names if name in fields}
 
 
 def settle_parcel(order: Order, known: dict[str, Any], client: CommerceClient, parcel: Parcel) -> None:

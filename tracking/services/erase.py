@@ -27,6 +27,7 @@ from tracking.enums import FINISHED, JobKind, MessageState, StaffActionKind
 from tracking.models import Erasure, Message, Order, Parcel, Receipt, Tracking
 from tracking.models.messages import WAITING
 from tracking.services import jobs
+from tracking.services.commerce_wishes import want_commerce_again
 from tracking.services.connections import upstream_key
 from tracking.services.shoppers import shopper_key
 from tracking.services.staff import note_action
@@ -196,6 +197,7 @@ def erase_order(erasure: Erasure, order_id: int) -> None:
     erasure.save(update_fields=["counts"])
     upstream = upstream_key(order.project)
     jobs.want([jobs.Wish(JobKind.WRITE_BACK, str(order.pk), upstream, order.correlation_id)])
+    want_commerce_again(order)
 
 
 def locked(order: Order, erasure: Erasure) -> Person:

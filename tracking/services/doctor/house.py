@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Project
+from stores.models import AfterShipAccount, Project, Route
 from tracking.enums import Area
 from tracking.models import Heartbeat
 from tracking.services import backlog
@@ -116,10 +116,24 @@ def minutes(span: timedelta) -> str:
     return f"{int(span.total_seconds() // 60):,}"
 
 
+def senders() -> Findings:
+    """Routes by which AfterShip and Trackbridge would both write to the shopper. One query."""
+    routes = Route.objects.filter(is_active=True).exclude(notify_by_status={}).select_related("project", "store")
+    for route in routes:
+        if route.is_sender(Route.Notify.AFTERSHIP) and route.is_sender(Route.Notify.PLATFORM):
+            words = f"Route {route.title} lets AfterShip and Trackbridge write to the shopper."
+            yield warning(Area.MAIL, words, "Switch AfterShip's flows off for what Trackbridge tells.")
+
+
 def mail() -> Findings:
     """Whether the mail server lets us in; nothing is sent."""
+    yield from senders()
     if any(f".{name}." in f".{settings.EMAIL_BACKEND}." for name in NO_MAIL):
         yield warning(Area.MAIL, "Mails do not leave this machine.", "Set EMAIL_URL to your mail server.")
+        return
+    if settings.EMAIL_BACKEND.startswith("anymail."):
+        provider = settings.EMAIL_BACKEND.split(".")[-2]
+        yield fine(Area.MAIL, f"Mails go to {provider}; whether it takes them shows with the first one.")
         return
     mailer = get_connection()
     try:
