@@ -23,6 +23,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'self'"
 )
 MOVING = re.compile(rb"<script\b[^>]*></script>|<noscript>.*?</noscript>", re.DOTALL)  # what refreshes the page
+BODY = re.compile(r"(<body\b[^>]*>)(.*)(</body>)", re.DOTALL)
 DARK = "(prefers-color-scheme: dark)"
 
 
@@ -60,4 +61,7 @@ def framed(response: HttpResponseBase, inline: str = "") -> HttpResponseBase:
 def in_scheme(html: str, scheme: str) -> str:
     """The mail as a dark or a light device shows it, whatever this one is set to; its pictures from this host."""
     html = html.replace(DARK, "all" if scheme == "dark" else "not all")
+    html = BODY.sub(
+        r"\1<main>\2</main>\3", html
+    )  # a document of its own has a main part; in a mail program it has none
     return html.replace(f'src="{settings.PUBLIC_URL}/', 'src="/')
