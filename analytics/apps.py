@@ -26,6 +26,6 @@ class AnalyticsConfig(AppConfig):
             add_rule(f"analytics.{model}", everyone)
         add_rule("analytics.RepeatDay", lambda stores: Q(store_id__in=stores))
         add_rule("analytics.RepeatMark", nobody)
-        add_rule("analytics.Summary", everyone)
+        add_rule("analytics.Summary", lambda stores: Q(store=None) | Q(store__in=stores))
         add_schedule("trackbridge summaries", "analytics.tasks.run_summaries", minutes=60)
         add_schedule("trackbridge repeat", "analytics.tasks.run_repeat", minutes=10)
