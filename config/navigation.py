@@ -41,9 +41,14 @@ BLUE = {
 }
 
 
-def page(title: Any, name: str, icon: str, permission: str) -> dict[str, Any]:
+def page(title: Any, name: str, icon: str, permission: str, *arguments: str) -> dict[str, Any]:
     """One entry, leading to a page that is no list."""
-    return {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": may_view(permission)}
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(name, args=arguments),
+        "permission": may_view(permission),
+    }
 
 
 OPEN_PROBLEMS = {"badge": "tracking.admin.dashboard.open_problems_badge"}
@@ -69,7 +74,7 @@ SIDEBAR: list[dict[str, Any]] = [
         "title": _("Figures"),
         "separator": True,
         "items": [
-            page(_("Delivery figures"), "figures-first", "monitoring", "analytics.view_parcelfact"),
+            page(_("Delivery figures"), "figures", "monitoring", "analytics.view_parcelfact", "overview"),
             page(_("Weekly summaries"), "admin:analytics_summary_changelist", "mail", "analytics.view_parcelfact"),
         ],
     },

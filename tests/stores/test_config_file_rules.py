@@ -11,6 +11,7 @@ from stores.models import AfterShipAccount, CarrierMapping, Channel, Courier, Or
 from stores.models import StatusRule as Status
 from stores.revisions import back_to, save_drafts
 from stores.rule_set import snapshot
+from stores.statuses import MessageKind
 from tests import factories as make
 from tests.stores.config_files import DESIGN, SECRETS, ConfigFile, all_rows, replaced
 from tracking.models import Job, StaffAction
@@ -288,6 +289,8 @@ def test_a_route_says_who_tells_which_status(applied: ConfigFile) -> None:
     assert printed == (
         f"change {SWISS}\n"
         "    notify_by_status: none → delivered=off, delayed=aftership\n"
+        f"note: {SWISS}: AfterShip gets the address, and cannot be told which statuses are others'. "
+        f"Switch its flows off for: {', '.join(kind for kind in MessageKind.values if kind != 'delayed')}.\n"
         "Applied: 0 created, 1 changed, 0 removed.\n"
     )
     route = Route.objects.get(channel__key="zurich")

@@ -245,5 +245,5 @@ def test_button_on_the_jobs_page_asks_for_the_same_permission(piled: None, viewe
 
 
 def test_first_page_leads_here(piled: None, admin_client: Client) -> None:
-    tiles = admin_client.get("/admin/").context["trouble"]
+    tiles = [tile for section in admin_client.get("/admin/").context["sections"] for tile in section.tiles]
     assert [(tile.number, tile.url) for tile in tiles if tile.words == "dead letters"] == [(4, LIST)]

@@ -257,7 +257,7 @@ def test_people_of_a_store_see_and_change_only_its_problems(anna: User, annas: C
     handle(annas, "close", theirs, foreign, confirm=1, words="Done")
     foreign.refresh_from_db()
     assert foreign.closed_at is None
-    assert annas.get(reverse("admin:tracking_problem_change", args=[foreign.pk])).status_code == 302
+    assert annas.get(reverse("admin:tracking_problem_change", args=[foreign.pk])).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["queues", "outages", "usual", "team"])

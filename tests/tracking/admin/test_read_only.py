@@ -81,7 +81,7 @@ def test_every_action_asks_for_a_permission(rf: RequestFactory, admin_user: User
 
 
 def test_every_action_of_ours_is_pressed_here() -> None:
-    named = {(model, name) for model, model_admin in admin.site._registry.items() for name in model_admin.actions}
+    named = {(model, name) for model, model_admin in admin.site._registry.items() for name in model_admin.actions or []}
     assert named == {(model, name) for model, name, _row in PRESSED}
 
 
@@ -93,6 +93,11 @@ def done_receipt() -> Receipt:
     return make.make_receipt(state=ReceiptState.QUARANTINED)
 
 
+def tracked_parcel() -> Parcel:
+    return make.make_parcel(tracking=make.make_tracking())
+
+
+OF_PARCELS = ["remap", "retrack", "mark_delivered", "mark_lost", "mark_returned", "stop", "correct_courier"]
 PRESSED: list[tuple[type[Model], str, Callable[[], Model]]] = [
     (Job, "make_due_again", dead_letter),
     (Receipt, "take_in_again", done_receipt),
@@ -101,7 +106,7 @@ PRESSED: list[tuple[type[Model], str, Callable[[], Model]]] = [
     (Route, "remove_rules", make.make_route),
     (CarrierMapping, "remove_rules", make.make_carrier_mapping),
     (Revision, "roll_back", make.make_revision),
-    (Parcel, "remap", make.make_parcel),
+    *((Parcel, name, tracked_parcel) for name in OF_PARCELS),
     (Problem, "remap_alike", make.make_problem),
     (Remap, "stop", lambda: make.make_remap(state="running")),
     (Remap, "go_on", lambda: make.make_remap(state="stopped")),

@@ -43,7 +43,7 @@ def test_a_list_with_its_filters_is_exported_as_it_is_seen(admin_client: Client)
     make.make_order(order_number="OTHER")
     answer = admin_client.post(reverse("export-list"), {**ORDERS, "query": f"store__id__exact={store.pk}"})
     headings, *rows = rows_in(answer)
-    assert headings[:3] == ["id", "Order", "Store"]
+    assert headings[:3] == ["id", "order", "store"]
     assert [row[0] for row in rows] == [str(own.pk)]
     assert "'=HYPERLINK(1)" in rows[0]
     assert "no-store" in answer["Cache-Control"]

@@ -13,7 +13,7 @@ from stores.models import AfterShipAccount
 from tests.clients.scripted import Reply, ScriptedServer
 from tests.factories import make_account, make_number_form, make_order, make_parcel, make_project, make_tracking
 from tests.factories import make_route as make_route_of
-from tests.tracking.services.snapshots import scan, snapshot
+from tests.tracking.services.snapshots import START, scan, snapshot
 from tracking.clients.errors import BudgetSpent, RetryLater
 from tracking.enums import JobKind, ParcelStatus, ProblemKind
 from tracking.models import Job, Problem, Tracking
@@ -53,7 +53,14 @@ def silent(account: AfterShipAccount, *, couriers: list[str] | None = None, **fa
     project = make_project()
     route = make_route_of(project, account, couriers=couriers or [])
     because = "mapping #7 (everywhere): 'Post' is dhl-germany"
-    make_parcel(make_order(project), tracking, carrier="Post", route=route, decision={"courier": {"because": because}})
+    order = make_order(project, ordered_at=START - timedelta(days=1))
+    make_parcel(
+        order,
+        tracking,
+        carrier="Post",
+        route=route,
+        decision={"courier": {"because": because}},
+    )
     return tracking
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.factories import (
     make_tracking,
 )
 from tests.plugin import IS_SQLITE
-from tests.tracking.services.snapshots import document, receipt, scan
+from tests.tracking.services.snapshots import START, document, receipt, scan
 from tests.tracking.services.threads import at_once, flat
 from tracking import tasks
 from tracking.clients.errors import BudgetSpent
@@ -96,7 +97,7 @@ def test_two_pumps_handle_each_receipt_once_and_the_newest_state_wins(monkeypatc
     account = make_account(key="main")
     trackings = [make_tracking(account, updated_at=None) for _ in range(6)]
     for tracking in trackings:
-        make_parcel(make_order(), tracking)
+        make_parcel(make_order(ordered_at=START - timedelta(days=1)), tracking)
     for hour in (*range(1, 31, 2), *range(30, 0, -2)):  # later ones first from the middle on
         for tracking in trackings:
             scans = [scan(number) for number in range(1, hour + 1)]
