@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils import timezone
 
-from stores.models import Store
+from stores.models import Project, Store
 from tests import factories as make
 from tracking.enums import JobKind, ProblemKind, ReceiptState
 from tracking.services.scope import RULES, everyone
@@ -24,9 +24,8 @@ MARK = "zzforeign"
 FIRST_KEY = 9_876_500_000
 KEYS = "98765000"  # how each of these keys begins
 APPS = ("stores", "tracking", "analytics")
+OF_A_PROJECT = ("stores.Project", "stores.Channel", "stores.CustomType")
 LEFT_OUT = {"tracking.StoreLimit", "tracking.Role"}
-# What the stores of one project share, and whoever may look at one of them sees: these rows bear no mark.
-SHARED = {"stores.Project", "stores.Channel", "stores.CustomType", "stores.Courier", "stores.Brand"}
 CODE = "ZZFRGN01"
 
 
@@ -82,17 +81,17 @@ class Foreign:
         if label not in self.rows:
             facts = self.facts.get(label, {})
             given = {name: value(self) if callable(value) else value for name, value in facts.items()}
-            fields = [one for one in model._meta.concrete_fields if one.name not in given]
-            made = {one.name: self.value(one, is_marked=label not in SHARED) for one in fields}
+            made = {one.name: self.value(one) for one in model._meta.concrete_fields if one.name not in given}
             row = model(**given | {name: value for name, value in made.items() if value is not models.NOT_PROVIDED})
             row.save(force_insert=True)
             self.rows[label] = row
         return self.rows[label]
 
-    def value(self, field: models.Field, *, is_marked: bool) -> Any:
+    def value(self, field: models.Field) -> Any:
         """A mark where the field holds text; NOT_PROVIDED where its default will do."""
+        is_common = is_of_all(field.model._meta.label)
         if isinstance(field, models.AutoField):
-            return FIRST_KEY + next(self.numbers) if is_marked else models.NOT_PROVIDED
+            return models.NOT_PROVIDED if is_common else FIRST_KEY + next(self.numbers)
         if field.is_relation:
             return self.linked(field)
         if field.choices:
@@ -101,11 +100,9 @@ class Foreign:
             return CODE
         if isinstance(field, models.CharField | models.TextField) and (field.editable or not field.has_default()):
             longest = field.max_length or 200
-            return (
-                f"{MARK if is_marked else 'shared'}{next(self.numbers)}"
-                if longest >= len(MARK) + 3
-                else models.NOT_PROVIDED
-            )
+            if is_common:
+                return f"common{next(self.numbers)}"[:longest]
+            return f"{MARK}{next(self.numbers)}" if longest >= len(MARK) + 3 else models.NOT_PROVIDED
         if (
             field.has_default()
             or field.null
@@ -118,10 +115,10 @@ class Foreign:
     def linked(self, field: Any) -> Any:
         target = field.remote_field.model
         if target is User and not field.null:
-            return User.objects.get_or_create(username="shared somebody")[0]
+            return User.objects.get_or_create(username="somebody else")[0]
         if target is field.model or (target._meta.app_label not in APPS):
             return models.NOT_PROVIDED
-        if field.null and RULES.get(target._meta.label) is everyone:
+        if field.null and is_of_all(target._meta.label) and target._meta.label not in self.rows:
             return models.NOT_PROVIDED
         return self.row(target)
 
@@ -140,12 +137,15 @@ def plain(field: models.Field) -> Any:
 def ordered_labels() -> Iterator[str]:
     for app in APPS:
         labels = (model._meta.label for model in apps.get_app_config(app).get_models())
-        yield from (label for label in labels if RULES.get(label) is not everyone)
+        yield from (label for label in labels if not is_of_all(label))
 
 
-def make_foreign() -> Foreign:
-    """The store beside ``home`` in the same project, and a second order of no store."""
-    project = make.make_project(key="house")
+def is_of_all(label: str) -> bool:
+    """Rows that tell of no store: for everyone, or of a whole project. They bear no marks."""
+    return RULES.get(label) is everyone or label in OF_A_PROJECT
+
+
+def make_foreign(project: Project) -> Foreign:
+    """A store of the project and its rows. Made after the rows that are to be seen: SQLite counts keys upwards."""
     store = make.make_store(project, pk=FIRST_KEY, key=f"{MARK}-store", name={"en": MARK})
-    make.make_route(project, make.make_account(key=f"{MARK}-only"), store=store, name=f"{MARK} route")
     return Foreign(store)

@@ -60,8 +60,13 @@ class RuleAdmin(ConsoleAdmin):
         return actions
 
     @admin.action(description=gettext_lazy("Remove the selected rules"), permissions=["delete"])
-    def remove_rules(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
-        return self.proposed_removal(request, list(rows))
+    def remove_rules(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        """Of those that the person may change: whoever is limited to stores, only rules of these."""
+        own = [row for row in rows if self.is_own(request, row)]
+        if own:
+            return self.proposed_removal(request, own)
+        self.message_user(request, _("None of these rules is yours to remove."), messages.WARNING)
+        return None
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         row = get_object_or_404(self.get_queryset(request), pk=object_id)
