@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from analytics.exports import figure_rows
 from analytics.filters import COHORTS, COMPARISONS, SLICED, FilterError
 from analytics.kpis import KPIS
+from analytics.service import SERVICE_KPIS
 from analytics.totals import DIMENSIONS
 from analytics.views import SEE_FIGURES, filters_of
 
@@ -24,8 +25,11 @@ REFUSALS = {
     401: OpenApiResponse(description="Neither logged in nor with a token."),
     403: OpenApiResponse(description="Without the permission to see figures."),
 }
+KEYS = [*KPIS, *SERVICE_KPIS]
 PARAMETERS = [
-    OpenApiParameter("kpi", str, many=True, enum=list(KPIS), description="Which figures; all where left out."),
+    OpenApiParameter(
+        "kpi", str, many=True, enum=[*KPIS, *SERVICE_KPIS], description="Which figures; all where left out."
+    ),
     OpenApiParameter("by", str, enum=[by for by in DIMENSIONS if by], description="Grouped by; whole where left out."),
     OpenApiParameter("from", str, description="First day, such as 2026-10-01; 28 days up to `to` where left out."),
     OpenApiParameter("to", str, description="Last day; today where left out."),
@@ -92,7 +96,7 @@ class FiguresView(APIView):
     def get(self, request: Request) -> Response:
         """Figures of a period, whole or by a grouping: the numbers of the pages and of the CSV."""
         query = dict(request.query_params.lists())
-        keys = [key for key in query.get("kpi", []) if key] or list(KPIS)
+        keys = [key for key in query.get("kpi", []) if key] or KEYS
         try:
             rows = figure_rows(filters_of(query, request.user), keys, by=request.query_params.get("by", ""))
         except FilterError as wrong:
@@ -108,7 +112,7 @@ class DefinitionsView(APIView):
     @extend_schema(operation_id="kpis_list", responses={200: DefinitionSerializer(many=True)} | REFUSALS)
     def get(self, request: Request) -> Response:
         """What each figure is: definition, numerator, denominator, what is left out, version."""
-        return Response(DefinitionSerializer(list(KPIS.values()), many=True).data)
+        return Response(DefinitionSerializer([*KPIS.values(), *SERVICE_KPIS.values()], many=True).data)
 
 
 urlpatterns = [

@@ -28,4 +28,5 @@ class AnalyticsConfig(AppConfig):
         add_rule("analytics.RepeatMark", nobody)
         add_rule("analytics.Summary", lambda stores: Q(store=None) | Q(store__in=stores))
         add_schedule("trackbridge summaries", "analytics.tasks.run_summaries", minutes=60)
+        add_schedule("trackbridge service", "analytics.tasks.run_service", minutes=5)
         add_schedule("trackbridge repeat", "analytics.tasks.run_repeat", minutes=10)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import Count, Min
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -16,10 +18,16 @@ from analytics.charts import Range, bars, percent, ranges
 from analytics.contacts import contacts as contacts_of
 from analytics.filters import Filters
 from analytics.kpi import LEAST_SAMPLE
+from analytics.kpis import KPIS
 from analytics.repeat import COUNTED, WINDOWS
 from analytics.repeat import repeat as repeat_of
-from analytics.words import of_hours
-from tracking.enums import ContactCause
+from analytics.scorecard import WEIGHTS
+from analytics.scorecard import scorecard as scores_of
+from analytics.service import SERVICE_KPIS, measure_service
+from analytics.words import change_of, of_hours, of_seconds, value_words
+from tracking.enums import ContactCause, ProblemKind
+from tracking.models import Job, Problem
+from tracking.services.scope import visible
 
 Parts = Iterable[tuple[str, Any, Mapping[str, Any]]]
 
@@ -82,8 +90,69 @@ def ticket_list(cause: ContactCause, user: Any) -> str:
 
 
 def scorecard(filters: Filters, user: Any) -> Parts:
-    return ()
+    """Couriers by their own mix of lanes: scores in standard deviations, each figure with its sample."""
+    found = scores_of(filters)
+    keys = [*WEIGHTS, "transit_p90", "scan_gap_p95", "lost_rate"]
+    rows = [
+        {
+            "name": one.courier or _("no courier"),
+            "overall": signed_score(one.overall),
+            "sample": f"{one.sample:,}",
+            "cells": [
+                {
+                    "value": value_words(KPIS[key], one.figures[key]),
+                    "score": signed_score(one.scores.get(key)),
+                    "sample": f"{one.figures[key].denominator:,}",
+                    "is_small": one.figures[key].is_small,
+                }
+                for key in keys
+            ],
+        }
+        for one in found
+    ]
+    weights = ", ".join(f"{KPIS[key].title} × {weight}" for key, weight in WEIGHTS.items())
+    facts = {"headings": [KPIS[key].title for key in keys], "rows": rows, "weights": weights, "least": LEAST_SAMPLE}
+    yield "scorecard", _("Scorecard"), facts
+
+
+def signed_score(score: float | None) -> str:
+    return "" if score is None else f"{score:+.1f}".replace("-", "−")
 
 
 def service(filters: Filters, user: Any) -> Parts:
-    return ()
+    """How fast news travels and what it spared; what waits for people at this moment."""
+    figures = measure_service(filters.first, filters.last)
+    before = filters.compared()
+    was = measure_service(before.first, before.last) if before else {}
+    tiles = [
+        {
+            "kpi": kpi,
+            "figure": figures[key],
+            "value": value_words(kpi, figures[key]),
+            "change": change_of(kpi, figures[key], was.get(key)),
+            "parts": [
+                ("numerator", str(kpi.numerator), f"{figures[key].numerator:,.0f}", ""),
+                ("denominator", str(kpi.denominator), f"{figures[key].denominator:,}", ""),
+            ],
+            "unit_of_sample": _("news") if kpi.unit == "seconds" else _("events"),
+        }
+        for key, kpi in SERVICE_KPIS.items()
+    ]
+    yield "tiles", _("How fast, and what it spared: of connections, in days of UTC"), {"tiles": tiles}
+    yield "waiting", _("What waits for people now"), {"rows": waiting(user)}
+
+
+def waiting(user: Any) -> list[tuple[Any, str, str, str]]:
+    """Unrouted parcels and dead letters, within what the person may see: words, number, age of the oldest, list."""
+    found = []
+    if user.has_perm("tracking.view_problem"):
+        rows = visible(user, Problem.objects.filter(kind=ProblemKind.UNROUTED, closed_at=None))
+        found.append((_("Unrouted parcels"), rows.aggregate(n=Count("pk"), at=Min("opened_at")), reverse("unrouted")))
+    if user.has_perm("tracking.view_job"):
+        rows = visible(user, Job.objects.filter(dead_at__isnull=False))
+        found.append((_("Dead letters"), rows.aggregate(n=Count("pk"), at=Min("dead_at")), reverse("dead-letters")))
+    now = timezone.now()
+    return [
+        (words, f"{row['n']:,}", of_seconds((now - row["at"]).total_seconds()) if row["at"] else "–", url)
+        for words, row, url in found
+    ]

@@ -9,10 +9,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from analytics.filters import FilterError, Filters
+from analytics.kpi import KPI, Figure
 from analytics.kpis import KPIS, compared, measure
 from analytics.models import ParcelFact, Slice
 from analytics.names import FLAGS, names_of
 from analytics.names_of import names_of as group_names
+from analytics.service import SERVICE_KPIS, measure_service
 from analytics.totals import DIMENSIONS
 from stores.mappings_csv import escaped
 
@@ -30,38 +32,57 @@ FACT_FIELDS = (
 SLICE_FIELDS = ("project", "store", "account", "channel", "courier", "country", "is_return")
 FACT_HEADINGS = (*FACT_FIELDS, *SLICE_FIELDS, *FLAGS)
 CHUNK = 2_000
+EVERY_KEY = (*KPIS, *SERVICE_KPIS)
 
 
-def figure_rows(filters: Filters, keys: Sequence[str] = tuple(KPIS), *, by: str = "") -> list[dict[str, Any]]:
+def figure_rows(
+    filters: Filters, keys: Sequence[str] = (*KPIS, *SERVICE_KPIS), *, by: str = ""
+) -> list[dict[str, Any]]:
     """One row per figure and group, in the order of KPIS; the same numbers as the pages'. Raises FilterError."""
     if by not in DIMENSIONS:
         raise FilterError("by", _("One of %(known)s.") % {"known": ", ".join(filter(None, DIMENSIONS))})
-    if unknown := [key for key in keys if key not in KPIS]:
+    if unknown := [key for key in keys if key not in KPIS | SERVICE_KPIS]:
         raise FilterError("kpi", _("There is no figure %(key)s.") % {"key": unknown[0]})
+    of_service = [key for key in keys if key in SERVICE_KPIS]
+    keys = [key for key in keys if key in KPIS]
     now, before = measure(filters, keys, by=by), compared(filters, keys, by=by)
     named = group_names(by, now)
     cohort = "scan" if filters.query().get("cohort") else "handover"
     period = {"from": filters.first.isoformat(), "to": filters.last.isoformat(), "cohort": cohort}
-    return [
-        {
-            "kpi": key,
-            "version": KPIS[key].version,
-            "title": str(KPIS[key].title),
-            "unit": KPIS[key].unit,
-            "group": group,
-            "group_name": named[group] if by else "",
-            "value": figures[key].value,
-            "numerator": figures[key].numerator,
-            "denominator": figures[key].denominator,
-            "low": figures[key].low,
-            "high": figures[key].high,
-            "before": before[group][key].value if group in before else None,
-            "left_out": sum(number for _words, number in figures[key].left_out),
-            **period,
-        }
+    rows = [
+        figure_row(KPIS[key], figures[key], before.get(group, {}).get(key))
+        | {"group": group, "group_name": named[group] if by else ""}
+        | period
         for group, figures in sorted(now.items())
         for key in keys
     ]
+    return rows + ([] if by else [row | period for row in service_rows(filters, of_service)])
+
+
+def service_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The figures of our own service: of connections, so there is no grouping of them."""
+    if not keys:
+        return []
+    earlier = filters.compared()
+    now = measure_service(filters.first, filters.last)
+    before = measure_service(earlier.first, earlier.last) if earlier else {}
+    return [figure_row(SERVICE_KPIS[key], now[key], before.get(key)) | {"group": "", "group_name": ""} for key in keys]
+
+
+def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any]:
+    return {
+        "kpi": kpi.key,
+        "version": kpi.version,
+        "title": str(kpi.title),
+        "unit": kpi.unit,
+        "value": figure.value,
+        "numerator": figure.numerator,
+        "denominator": figure.denominator,
+        "low": figure.low,
+        "high": figure.high,
+        "before": before.value if before else None,
+        "left_out": sum(number for _words, number in figure.left_out),
+    }
 
 
 def fact_rows(filters: Filters) -> Iterator[dict[str, Any]]:

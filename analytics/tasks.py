@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analytics.repeat import refresh_stale
+from analytics.service import count_recent
 from analytics.summaries import want_due
 from tracking.tasks import kick
 
@@ -10,6 +11,11 @@ from tracking.tasks import kick
 def run_repeat() -> None:
     """Every ten minutes: look at some of the days whose orders may have been followed by others since."""
     refresh_stale()
+
+
+def run_service() -> None:
+    """Every five minutes: count how we ourselves did today."""
+    count_recent()
 
 
 def run_summaries() -> None:

@@ -55,6 +55,15 @@ class ReceiptState(models.TextChoices):
     QUARANTINED = "quarantined", _("Quarantined")
 
 
+class ReceiptEffect(models.TextChoices):
+    """What an applied webhook of AfterShip changed."""
+
+    CHANGED = "changed", _("Changed what we write")
+    UNWRITTEN = "unwritten", _("Newer, but nothing that we write changed")
+    REPEATED = "repeated", _("Repeated what was applied")
+    LATE = "late", _("Older than what was applied")
+
+
 class JobKind(models.TextChoices):
     """One thing to do upstream. The subject of each is one row: an order, a tracking, an account or a project."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from tracking.enums import ReceiptState, Source
+from tracking.enums import ReceiptEffect, ReceiptState, Source
 
 
 class Receipt(models.Model):
@@ -25,6 +25,10 @@ class Receipt(models.Model):
 
     state = models.CharField(max_length=12, choices=ReceiptState, default=ReceiptState.PENDING)
     outcome = models.CharField(max_length=500, blank=True, default="", help_text="What it changed, or why it did not.")
+    effect = models.CharField(max_length=10, choices=ReceiptEffect, blank=True, default="")
+    event_at = models.DateTimeField(
+        null=True, blank=True, help_text="When AfterShip changed the tracking, by its own clock."
+    )
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField()
     request_id = models.CharField(max_length=16, db_index=True)

@@ -20,8 +20,12 @@ class Write(models.Model):
     version_after = models.BigIntegerField()
     changes = models.JSONField(default=list)
     written_at = models.DateTimeField()
+    news_at = models.DateTimeField(
+        null=True, blank=True, help_text="When we learned of the newest news in it; empty where it holds none."
+    )
 
     class Meta:
+        indexes = [models.Index(fields=["written_at"], name="write_by_time")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(version_after__gte=models.F("version_before")), name="write_version_not_back"

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from stores.models import AfterShipAccount
-from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptState
+from tracking.enums import JobKind, ParcelStatus, ProblemKind, ReceiptEffect, ReceiptState
 from tracking.models import Checkpoint, Order, Parcel, Receipt, Tracking
 from tracking.models.orders import SHOWN
 from tracking.payloads import from_aftership, json_text, self_test
@@ -42,6 +42,8 @@ from tracking.services.story import tell
 from tracking.services.troubles import check_troubles
 
 UNKNOWN_TRACKING = "unknown tracking"
+REPEATED, OLDER = "already applied", "older than what is applied"
+UNWRITTEN = "newer, but nothing that we write changed"
 DOUBTS = [
     ProblemKind.UNKNOWN_STATUS,
     ProblemKind.UNMAPPED_CARRIER,
@@ -139,7 +141,7 @@ class Batch:
         if not is_newer(snapshot, tracking):
             known = tracking.updated_at.isoformat() if tracking.updated_at else ""
             same = snapshot.updated_at == tracking.updated_at
-            return f"{'already applied' if same else 'older than what is applied'} ({known}); {added}"
+            return f"{REPEATED if same else OLDER} ({known}); {added}"
         before = {name: getattr(tracking, name) for name in WRITTEN_FIELDS}
         is_fresh = tracking.status_changed_at is None
         by_rule = (snapshot.status, None) if marked.holds else self.status_rules.status_for(snapshot)
@@ -152,7 +154,7 @@ class Batch:
         tracking.estimates = estimates_with(tracking.estimates, snapshot.updated_at, snapshot.eta)
         self.changed[tracking.pk] = tracking
         if before == {name: getattr(tracking, name) for name in WRITTEN_FIELDS}:
-            return f"newer, but nothing that we write changed; {added}"
+            return f"{UNWRITTEN}; {added}"
         self.to_write.add(tracking.pk)
         if (before["status"], before["eta"]) != (tracking.status, tracking.eta):
             self.to_tell.add(tracking.pk)
@@ -342,6 +344,7 @@ def apply_event(batch: Batch, receipt: Receipt, event: WebhookEvent) -> None:
     outcome = batch.apply(tracking, event.snapshot, receipt.received_at)
     if tracking.retired_at:
         outcome += f"; the tracking is retired ({tracking.retired_reason}), nothing is written"
+    receipt.effect, receipt.event_at = effect_of(outcome), event.snapshot.updated_at
     end(receipt, ReceiptState.DONE, outcome)
     tell(
         "update received",
@@ -350,6 +353,12 @@ def apply_event(batch: Batch, receipt: Receipt, event: WebhookEvent) -> None:
         outcome=outcome,
         correlation_id=tracking.correlation_id,
     )
+
+
+def effect_of(outcome: str) -> ReceiptEffect:
+    """The kind of what ``Batch.apply`` said."""
+    kinds = ((REPEATED, ReceiptEffect.REPEATED), (OLDER, ReceiptEffect.LATE), (UNWRITTEN, ReceiptEffect.UNWRITTEN))
+    return next((effect for words, effect in kinds if outcome.startswith(words)), ReceiptEffect.CHANGED)
 
 
 def end(receipt: Receipt, state: ReceiptState, outcome: str) -> None:

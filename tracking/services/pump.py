@@ -208,7 +208,9 @@ def handle(receipts: list[Receipt]) -> int:
     apply_receipts([receipt for receipt in receipts if receipt.source == Source.AFTERSHIP])
     note_messages([receipt for receipt in receipts if receipt.source == Source.COMMERCETOOLS])
     empty_of_erased(receipts)
-    update_rows(receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at"])
+    update_rows(
+        receipts, ["state", "outcome", "event", "subject", "correlation_id", "processed_at", "effect", "event_at"]
+    )
     return len(receipts)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from tracking.models import Order, Parcel, Write
@@ -30,6 +31,8 @@ def record_write(
     if order.erasure_id:  # what is taken away is not kept here either
         carried = {key: {"tb_status": fields.get("tb_status")} for key, fields in carried.items()}
     written = Parcel.objects.filter(order=order, commercetools_id__in={parcel_of(action) for action in actions})
+    news = written.filter(Q(written_at=None) | Q(written_at__lt=F("tracking__received_at")))
+    news_at = news.aggregate(at=Max("tracking__received_at"))["at"]
     written.update(written_at=now)
     return Write.objects.create(
         order=order,
@@ -38,6 +41,7 @@ def record_write(
         version_after=version_after,
         changes=changes_of(actions, carried),
         written_at=now,
+        news_at=news_at,
     )
 
 

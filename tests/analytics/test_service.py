@@ -1,0 +1,112 @@
+"""Figures of our own service, worked out by hand: lags on both clocks, repeats, spared writes, drift."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from analytics.models import ServiceDay
+from analytics.service import count_day, count_recent, lag_at, measure_service
+from tests import factories as make
+from tests.tracking.services.snapshots import START, document, receipt, scan
+from tracking.enums import ReceiptEffect, RunKind, Source
+from tracking.models import Receipt, Run
+from tracking.services import pump
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
+DAY = date(2026, 10, 5)
+NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+
+
+def came(effect: ReceiptEffect, seconds: float, at: datetime = NOON) -> Receipt:
+    event_at = at - timedelta(seconds=seconds)
+    return make.make_receipt(
+        source=Source.AFTERSHIP, endpoint="main", effect=effect, received_at=at, event_at=event_at, state="done"
+    )
+
+
+def figures(first: date = DAY, last: date = DAY) -> dict[str, Any]:
+    return measure_service(first, last)
+
+
+def test_lags_are_those_of_news_alone() -> None:
+    for seconds in (0.5, 1.5, 4, 4):
+        came(ReceiptEffect.CHANGED, seconds)
+    came(ReceiptEffect.REPEATED, 9000)
+    came(ReceiptEffect.LATE, 90_000)
+    count_day(DAY)
+    found = figures()
+    assert found["lag_to_us_p50"].denominator == 4
+    assert found["lag_to_us_p50"].value == 2.0
+    assert found["lag_to_us_p95"].value == pytest.approx(4.7)
+    assert found["without_effect"].numerator == 2
+    assert found["without_effect"].denominator == 6
+
+
+def test_our_own_part_and_what_was_spared() -> None:
+    for _ in range(5):
+        came(ReceiptEffect.CHANGED, 1)
+    order = make.make_order()
+    for seconds in (3, 40):
+        make.make_write(order, written_at=NOON, news_at=NOON - timedelta(seconds=seconds))
+    make.make_write(order, written_at=NOON + timedelta(days=1))
+    count_day(DAY)
+    found = figures()
+    assert (found["lag_to_commercetools_p50"].denominator, found["lag_to_commercetools_p50"].value) == (2, 5.0)
+    assert (found["writes_avoided"].numerator, found["writes_avoided"].denominator) == (3, 5)
+
+
+def test_drift_is_told_for_ten_thousand_compared() -> None:
+    run = make.make_run(kind=RunKind.RECONCILE, subject="commercetools:demo")
+    Run.objects.filter(pk=run.pk).update(counts={"checked": 2_000, "not_written": 1}, finished_at=NOON)
+    count_day(DAY)
+    found = figures()["drift"]
+    assert (found.value, found.numerator, found.denominator) == (5.0, 1, 2_000)
+
+
+def test_counting_twice_changes_nothing_and_deleted_receipts_take_nothing_away() -> None:
+    came(ReceiptEffect.CHANGED, 1)
+    count_day(DAY)
+    once = list(ServiceDay.objects.exclude(measure="counted").values_list("upstream", "measure", "bucket", "number"))
+    count_day(DAY)
+    Receipt.objects.all().delete()
+    count_day(DAY)
+    again = list(ServiceDay.objects.exclude(measure="counted").values_list("upstream", "measure", "bucket", "number"))
+    assert sorted(again) == sorted(once) != []
+
+
+def test_today_is_counted_again_and_yesterday_once_more_after_its_end() -> None:
+    midnight = datetime(2026, 10, 6, tzinfo=UTC)
+    came(ReceiptEffect.CHANGED, 1, midnight - timedelta(hours=1))
+    count_recent(midnight - timedelta(minutes=30))
+    came(ReceiptEffect.CHANGED, 1, midnight - timedelta(minutes=1))
+    count_recent(midnight + timedelta(hours=1))
+    assert figures()["lag_to_us_p50"].denominator == 2
+    came(ReceiptEffect.CHANGED, 1, midnight - timedelta(minutes=1))
+    count_recent(midnight + timedelta(hours=2))
+    assert figures()["lag_to_us_p50"].denominator == 2  # its end was counted
+
+
+def test_nothing_is_no_figure() -> None:
+    assert {figure.value for figure in figures().values()} == {None}
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(0.5, 1.0), (1.0, 5.0)])
+def test_lag_is_interpolated_within_its_bucket(share: float, seconds: float) -> None:
+    assert lag_at(Counter({0: 5, 2: 5}), share) == seconds
+    assert lag_at(Counter({12: 1}), share) is None
+
+
+def test_each_webhook_keeps_what_it_changed() -> None:
+    account = make.make_account(key="main")
+    tracking = make.make_tracking(account, updated_at=None)
+    make.make_parcel(make.make_order(ordered_at=START - timedelta(days=1)), tracking)
+    for hours in (2, 2, 1):
+        receipt(document(tracking.pk, hours, checkpoints=[scan(1)]), endpoint="main")
+        pump.drain_receipts()
+    effects = list(Receipt.objects.order_by("pk").values_list("effect", flat=True))
+    assert effects == ["changed", "repeated", "late"]
+    assert Receipt.objects.order_by("pk").first().event_at == START + timedelta(hours=2)
