@@ -31,7 +31,20 @@ def demo(tmp_path: Path) -> subprocess.Popen[str]:
         name: os.environ[name] for name in ("PATH", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS") if name in os.environ
     }
     process = subprocess.Popen(
-        [sys.executable, "-u", "manage.py", "demo", "--pace", "0.2", "--port", "18000", "--sandbox-port", "14010"],
+        [
+            sys.executable,
+            "-u",
+            "manage.py",
+            "demo",
+            "--pace",
+            "0.2",
+            "--port",
+            "18000",
+            "--sandbox-port",
+            "14010",
+            "--history",
+            "100",
+        ],
         cwd=tmp_path,
         env=inherited | {"DATABASE_URL": "sqlite:///var/demo.sqlite3", "ENV_FILE": os.devnull},
         stdout=subprocess.PIPE,

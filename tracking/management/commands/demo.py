@@ -73,6 +73,9 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=float, help="End by itself after so long.")
         parser.add_argument("--pace", type=float, default=0.7, help="Seconds between two things that happen.")
         parser.add_argument("--seed", type=int, default=7, help="Another seed, another day.")
+        parser.add_argument(
+            "--history", type=int, default=2_000, help="About so many parcels of a year before; 0: none."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
@@ -87,6 +90,7 @@ class Command(BaseCommand):
             self.start("sandbox", "-m", "tracking.sandbox", "--port", sandbox_url.rpartition(":")[2])
             sandbox = SandboxClient(wait_for(sandbox_url, "/_sandbox/idle"))
             self.connect(sandbox, sandbox_url)
+            self.remember(options["history"], options["seed"])
             self.start("web", "-m", "gunicorn", "-c", "config/gunicorn.py", "-b", self.url.removeprefix("http://"))
             self.start("worker", "manage.py", "worker")
             wait_for(self.url, "/healthz")
@@ -137,6 +141,12 @@ class Command(BaseCommand):
             self.log.write(line + "\n")
         sandbox.set_dials(webhooks={"duplicate_rate": 0.15, "shuffle_seconds": 2}, commercetools={"fail_rate": 0.02})
 
+    def remember(self, parcels: int, seed: int) -> None:
+        """A small year, so that figures have something to show; the worker counts it in."""
+        if parcels:
+            self.stdout.write(f"Making up a year of about {parcels:,} parcels …")
+            call_command("demo_history", parcels=parcels, seed=seed, without_figures=True, stdout=self.log)
+
     def start(self, name: str, *arguments: str) -> None:
         """Start one program; its log goes to var/demo.log, the story of it to the terminal."""
         environment = os.environ | {"PUBLIC_URL": self.url, "LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1"}
@@ -166,6 +176,8 @@ Trackbridge is live, with two storefronts (German and English) shipping.
   Console           {self.url}/admin/
     administrator          admin / {self.passwords["admin"]}
 {people}
+  Delivery figures  {self.url}/analytics/
+  A shopper's way   {self.url}/track/
   Orders as commercetools has them   {sandbox_url}/_sandbox/commercetools/{PROJECT}/orders
   Trackings as AfterShip has them    {sandbox_url}/_sandbox/aftership/{FRONTS[0].account}/trackings
   API               {self.url}/api/docs/
