@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='receipt',
             name='effect',
-            field=models.CharField(blank=True, choices=[('changed', 'Changed what we write'), ('unwritten', 'Newer, but nothing that we write changed'), ('repeated', 'Repeated what was applied'), ('late', 'Older than what was applied')], default='', max_length=10),
+            field=models.CharField(blank=True, db_default='', choices=[('changed', 'Changed what we write'), ('unwritten', 'Newer, but nothing that we write changed'), ('repeated', 'Repeated what was applied'), ('late', 'Older than what was applied')], default='', max_length=10),
         ),
         migrations.AddField(
             model_name='receipt',

@@ -25,7 +25,7 @@ class Receipt(models.Model):
 
     state = models.CharField(max_length=12, choices=ReceiptState, default=ReceiptState.PENDING)
     outcome = models.CharField(max_length=500, blank=True, default="", help_text="What it changed, or why it did not.")
-    effect = models.CharField(max_length=10, choices=ReceiptEffect, blank=True, default="")
+    effect = models.CharField(max_length=10, choices=ReceiptEffect, blank=True, default="", db_default="")
     event_at = models.DateTimeField(
         null=True, blank=True, help_text="When AfterShip changed the tracking, by its own clock."
     )
