@@ -64,7 +64,7 @@ def test_agent_finds_an_order_by_its_tracking_number_from_the_first_page(window:
     page = window.open(reverse("admin:index"))
     page.get_by_label("Find an order").fill("1z 999 aa1 0123456784")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**{page_of(order)}")
+    page.wait_for_url(f"**{page_of(order)}#parcel-*")
     assert "0 of 1 parcel delivered" in page.inner_text(".tb-headline")
 
 

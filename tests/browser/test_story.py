@@ -35,7 +35,7 @@ def test_pages_fit_the_screen_with_everything_unfolded(window: Any) -> None:
 def test_code_is_entered_and_a_kind_chosen_without_a_mouse(window: Any) -> None:
     tell_story()
     page = window.open("/admin/story/")
-    page.get_by_label("Code of a story").focus()
+    page.get_by_role("searchbox", name="Code of a story").focus()
     page.keyboard.type("k7mq 2xrt")
     page.keyboard.press("Enter")
     page.wait_for_url("**code=k7mq+2xrt")

@@ -41,7 +41,7 @@ from tracking.admin.filters import JobStateFilter, OutcomeFilter
 from tracking.admin.registry import findings_blocks
 from tracking.admin.search import story_codes
 from tracking.admin.viewer import NOT_FOR_YOU, shows_people
-from tracking.enums import JobKind, RunKind, StaffActionKind
+from tracking.enums import ABOUT_TRACKINGS, JobKind, RunKind, StaffActionKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
 from tracking.services.jobs import requeue
 from tracking.services.staff import note_each
@@ -51,9 +51,7 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
     JobKind.WRITE_BACK: Order,
     JobKind.NOTIFY: Order,
     JobKind.COMMERCE: Order,
-    JobKind.PUSH: Tracking,
-    JobKind.UPDATE: Tracking,
-    JobKind.RETIRE: Tracking,
+    **dict.fromkeys(ABOUT_TRACKINGS, Tracking),
     JobKind.IMPORT_COURIERS: AfterShipAccount,
     JobKind.IMPORT_REGISTRY: Project,
     JobKind.POLL: AfterShipAccount,
@@ -65,7 +63,9 @@ SUBJECTS: dict[str, type[Order | Tracking | AfterShipAccount | Project]] = {
 
 
 def attach_subjects(jobs: list[Job]) -> None:
-    """Give each job the row it is about (``about``, None where it is gone): one query per kind of row."""
+    """Give each job the row it is about (``about``, None where it is gone, or none): one query per kind of row."""
+    for job in jobs:
+        job.about = None
     for model in (Order, Tracking, AfterShipAccount, Project):
         mine = [job for job in jobs if SUBJECTS.get(job.kind) is model]
         rows = {str(row.pk): row for row in model.objects.filter(pk__in={job.subject for job in mine})}
@@ -112,7 +112,9 @@ class JobAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("about"))
     def about(self, job: Job) -> SafeString | str:
-        return link(job.about) if job.about else _("%(subject)s, gone") % {"subject": job.subject}
+        if job.about or job.kind not in SUBJECTS:
+            return link(job.about) if job.about else job.subject
+        return _("%(subject)s, gone") % {"subject": job.subject}
 
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, job: Job) -> SafeString:

@@ -29,6 +29,7 @@ from stores.models import (
     Store,
 )
 from tests import factories as make
+from tracking.enums import JobKind
 from tracking.models import (
     Attempt,
     BlockedAddress,
@@ -215,3 +216,10 @@ def test_list_says_when_there_is_more_than_it_counts(admin_client: Client, monke
     for _ in range(4):
         make.make_order()
     assert "The newest 3 of more" in admin_client.get(address(Order, "changelist")).content.decode()
+
+
+@pytest.mark.parametrize("kind", JobKind)
+def test_jobs_of_every_kind_are_shown(kind: JobKind, admin_client: Client) -> None:
+    job = make.make_job(kind=kind, subject="1")
+    assert admin_client.get(address(Job, "changelist")).status_code == 200
+    assert admin_client.get(address(Job, "change", job.pk)).status_code == 200
