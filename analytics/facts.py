@@ -21,6 +21,7 @@ from tracking.enums import FINISHED, ParcelStatus
 from tracking.models.orders import CANCELLED
 from tracking.payloads.from_aftership import actor_of
 from tracking.services.clocks import EXCEPTIONS
+from tracking.services.promise import day_after, kept_days
 
 VERSION = 2  # 2: spreads are summed by month, too
 DAY = timedelta(days=1)
@@ -117,10 +118,9 @@ def take_estimates(fact: ParcelFact, row: Row, clocks: Mapping[str, Any], here: 
     fact.estimate_1_day = as_of(before, attempt - DAY) if attempt else None
     fact.revisions = max(len(before) - 1, 0)
     fact.moves_later = sum(later > earlier for (_, earlier), (_, later) in pairwise(before))
-    fact.promise_days = promise_days(row)
-    if fact.promise_days is not None:
-        since = zone_day(fact.ordered_at, here) or fact.ready_day
-        fact.promised_on = since + timedelta(days=fact.promise_days)
+    route = (row["route__promise_days"], row["route__promise_days_by_country"])
+    fact.promise_days = kept_days(row["decision"], row["order__destination_country"], *route)
+    fact.promised_on = day_after(fact.promise_days, fact.ordered_at, fact.ready_at, here)
     fact.estimate_late_days = days_late(fact, fact.estimate_first)
     fact.promise_late_days = days_late(fact, fact.promised_on)
     fact.error_at_scan = days_late(fact, fact.estimate_at_scan)
@@ -138,16 +138,6 @@ def days_late(fact: ParcelFact, expected: date | None) -> int | None:
     if fact.attempt_day is None or expected is None:
         return None
     return min(max((fact.attempt_day - expected).days, -30_000), 30_000)
-
-
-def promise_days(row: Row) -> int | None:
-    """What the route promised when it was decided; of parcels decided before that was kept, what it promises."""
-    if "promise_days" in row["decision"]:
-        kept: int | None = row["decision"]["promise_days"]
-        return kept
-    by_country = row["route__promise_days_by_country"] or {}
-    days: int | None = by_country.get(row["order__destination_country"], row["route__promise_days"])
-    return days
 
 
 def take_durations(fact: ParcelFact, row: Row) -> None:

@@ -74,9 +74,11 @@ def one_by_one(marks: Iterable[Change]) -> tuple[int, set[int]]:
 @transaction.atomic
 def take(marks: Collection[Change]) -> int:
     """Refresh the parcels that these marks are about, and delete the marks."""
-    lock()
+    state = lock()
     found = parcels_of(marks)
     refresh(found)
+    if any(mark.kind == Change.Kind.STORE for mark in marks):
+        FigureState.objects.filter(pk=state.pk).update(version=None)  # rebuilt by the job's next run
     Change.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return len(found)
 

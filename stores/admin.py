@@ -146,6 +146,7 @@ class StoreAdmin(ImportedMixin, ConsoleAdmin):
         "shown_name",
         "shown_languages",
         "shown_countries",
+        "time_zone",
         "shipment_state",
         "commercetools_id",
         "imported",

@@ -22,12 +22,14 @@ WATCHED = {
         "tracking_id", "route_id", "tracking_number", "is_return", "items", "decision", "shipped_at", "removed_at",
         "written_at",
     ),
+    "store": ("time_zone", "countries"),
     "tracking": (
         "account_id", "courier", "requested_courier", "status", "subtag", "eta", "clocks", "tallies", "estimates",
         "opened_at", "received_at", "is_fenced",
     ),
 }  # fmt: skip
-PREFIX = "trackbridge_change_2"  # rises with every change of what is below or above
+TABLES = {"store": "stores_store"}  # others: tracking_<kind>
+PREFIX = "trackbridge_change_3"  # rises with every change of what is below or above
 POSTGRESQL_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION {PREFIX}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,7 +52,7 @@ def is_changed(vendor: str, columns: tuple[str, ...]) -> str:
 
 
 def trigger(vendor: str, name: str, event: str, kind: str, condition: str) -> str:
-    head = f"CREATE TRIGGER {name} AFTER {event} ON tracking_{kind} FOR EACH ROW {condition}"
+    head = f"CREATE TRIGGER {name} AFTER {event} ON {TABLES.get(kind, 'tracking_' + kind)} FOR EACH ROW {condition}"
     if vendor == "postgresql":
         return f"{head} EXECUTE FUNCTION {PREFIX}('{kind}')"
     return f"{head} BEGIN INSERT INTO tracking_change (kind, subject) VALUES ('{kind}', NEW.id); END"  # noqa: S608

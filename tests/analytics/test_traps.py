@@ -7,11 +7,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from analytics import refresh
 from analytics.facts import VERSION
 from analytics.kpis import KPIS, compared, measure
 from analytics.models import FigureState, ParcelFact
 from tests.analytics.worlds import BY_SCAN, DAY, FILTERS, World, told
+from tracking.services.pump import drain_everything
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -105,7 +105,7 @@ def test_days_are_of_the_store_s_zone(world: World) -> None:
     assert set(world.figure("created", by="day")) == {"2026-10-06"}
     world.store.time_zone = "America/New_York"
     world.store.save()
-    refresh.refresh(list(ParcelFact.objects.values_list("pk", flat=True)))
+    drain_everything()
     assert set(world.figure("created", by="day")) == {"2026-10-05"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -29,10 +30,17 @@ STORES = {
 }
 WEIGHTS = [50, 15, 15, 12, 8]
 WEEK = 7
+MONTHS = """
+INSERT INTO analytics_daybucket (cohort, spread, day, slice_id, bucket, number)
+SELECT cohort + 2, spread, date_trunc('month', day)::date, slice_id, bucket, sum(number) FROM analytics_daybucket
+GROUP BY 1, 2, 3, 4, 5
+"""
 HERE = zone("Europe/Berlin")
 SUMS = {"analytics_daycount": COUNTS, "analytics_daybucket": ("spread", "bucket", "number")}
 # Days among the buckets move along: of parcels that are open since then, and of those that are due then.
-BUCKET = "CASE WHEN bucket < 0 THEN bucket + {days} WHEN spread BETWEEN 40 AND 43 THEN bucket - {days} ELSE bucket END"
+BUCKET = (
+    "CASE WHEN bucket < 0 THEN bucket + week * 7 WHEN spread BETWEEN 40 AND 43 THEN bucket - week * 7 ELSE bucket END"
+)
 LAST_DAY = date(2026, 11, 20)
 
 
@@ -44,31 +52,46 @@ def seed_facts(parcels: int, days: int = 364) -> None:
     """
     chance, each, made = random.Random(7), parcels // days, 0
     for ago in range(WEEK):
-        with transaction.atomic():
-            made += copy_day(chance, LAST_DAY - timedelta(days=ago), each, made)
+        made += copy_day(chance, LAST_DAY - timedelta(days=ago), each, made)
         note(f"{made:,} facts of the first week")
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        repeat_facts(cursor, made, days // WEEK)
+        for table, numbers in SUMS.items():
+            repeat_sums(cursor, table, numbers, days // WEEK)
+            note(f"{table} is filled")
+        cursor.execute(MONTHS)
+        cursor.execute("VACUUM ANALYZE")
+
+
+def repeat_facts(cursor: Any, made: int, weeks: int) -> None:
+    """The first week's facts over again, each with a key of its own."""
     moved = [field.column for field in ParcelFact._meta.concrete_fields if isinstance(field, DateField)]
     same = [field.column for field in ParcelFact._meta.concrete_fields if field.column not in (*moved, "parcel_id")]
-    with connection.cursor() as cursor:
-        for week in range(1, days // WEEK):
-            shift = f"interval '{week * WEEK} days'"
-            facts = ", ".join([*same, *(f"{name} - {shift}" for name in moved)])
-            names = ", ".join([*same, *moved])
-            cursor.execute(
-                f"INSERT INTO analytics_parcelfact (parcel_id, {names}) SELECT parcel_id + {week * made}, {facts} "
-                f"FROM analytics_parcelfact WHERE parcel_id <= {made}"
-            )
-            for table, columns in SUMS.items():
-                numbers = ", ".join(columns)
-                shifted = ", ".join(one.replace("bucket", BUCKET.format(days=week * WEEK)) for one in columns)
-                first = f"day > '{LAST_DAY - timedelta(days=WEEK)}'"
-                cursor.execute(
-                    f"INSERT INTO {table} (cohort, slice_id, day, {numbers}) SELECT cohort, slice_id, day - {shift}, "
-                    f"{shifted} FROM {table} WHERE {first} ON CONFLICT DO NOTHING"
-                )
-            if week % 13 == 0:
-                note(f"{made * (week + 1):,} facts")
-        cursor.execute("VACUUM ANALYZE")
+    for week in range(1, weeks):
+        facts = ", ".join([*same, *(f"{name} - interval '{week * WEEK} days'" for name in moved)])
+        cursor.execute(
+            f"INSERT INTO analytics_parcelfact (parcel_id, {', '.join([*same, *moved])}) "
+            f"SELECT parcel_id + {week * made}, {facts} FROM analytics_parcelfact WHERE parcel_id <= {made}"
+        )
+        if week % 13 == 0:
+            note(f"{made * (week + 1):,} facts")
+
+
+def repeat_sums(cursor: Any, table: str, numbers: Sequence[str], weeks: int) -> None:
+    """The first week's sums by day over again; scans reach into the next week, so what meets is added up."""
+    keys = [name for name in ("spread", "bucket") if "number" in numbers]
+    values = [name for name in numbers if name not in keys]
+    names = ", ".join(["cohort", "slice_id", "day", *keys, *values])
+    cursor.execute(f"CREATE TEMPORARY TABLE first_week AS SELECT {names} FROM {table} WHERE cohort < 2")
+    cursor.execute(f"TRUNCATE {table}")
+    moved = ["day - 7 * week", *(BUCKET if name == "bucket" else name for name in keys)]
+    sums, groups = [f"sum({name})" for name in values], [str(n) for n in range(1, 4 + len(keys))]
+    cursor.execute(
+        f"INSERT INTO {table} ({names}) SELECT cohort, slice_id, {', '.join([*moved, *sums])} "
+        f"FROM first_week, generate_series(0, {weeks - 1}) AS week GROUP BY {', '.join(groups)}"
+    )
+    cursor.execute("DROP TABLE first_week")
 
 
 def copy_day(chance: random.Random, day: date, number: int, after: int) -> int:
@@ -82,8 +105,9 @@ def copy_day(chance: random.Random, day: date, number: int, after: int) -> int:
         fact.counted = counted_as(fact, HERE)
         sums.add(fact.counted)
         facts.append(fact)
-    copy(facts)
-    add(sums)
+    with transaction.atomic():
+        copy(facts)
+        add(sums)
     return number
 
 

@@ -19,7 +19,7 @@ from tracking.admin.base import Table
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, NOTHING, WAITING, badge, lines, link, person, two_lines, when
 from tracking.admin.order_page.parcels import items_in_words
 from tracking.models import Message, Parcel
-from tracking.services.flags import promised_day
+from tracking.services.promise import promised_day
 from tracking.services.proof import Proof, Region, proof_of
 from tracking.services.scope import may_see_people, visible
 
@@ -98,7 +98,7 @@ def parcel_facts(request: HttpRequest, parcel: Parcel, found: Proof) -> list[tup
         (_("Delivered"), display.as_given(tracking.delivered_at) if tracking and tracking.delivered_at else NOTHING),
         (_("Days since"), NOTHING if days is None else days),
         (_("Expected"), display.day(tracking.eta) if tracking else NOTHING),
-        (_("Promised"), display.day(promised_day(order, parcel.route))),
+        (_("Promised"), display.day(promised_day(parcel))),
         (_("Code of this story"), order.correlation_id),
     ]
 

@@ -13,6 +13,7 @@ class Change(models.Model):
     class Kind(models.TextChoices):
         ORDER = "order"
         PARCEL = "parcel"
+        STORE = "store"  # its clock: all of its days move
         TRACKING = "tracking"
 
     kind = models.CharField(max_length=8, choices=Kind)

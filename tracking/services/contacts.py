@@ -18,7 +18,8 @@ from stores.models import Project
 from tracking.enums import ContactCause, ParcelStatus, ProblemKind
 from tracking.models import Checkpoint, Contact, Order, Parcel, Problem
 from tracking.payloads.from_aftership import status_of
-from tracking.services.flags import Condition, day_of, is_late, promised_day
+from tracking.services.flags import Condition, day_of, is_late
+from tracking.services.promise import promised_day
 from tracking.services.shoppers import shopper_key
 
 TROUBLE = frozenset(
@@ -99,7 +100,7 @@ def matter_of(order: Order | None, parcel: Parcel | None, at: datetime) -> tuple
     was_made = Q(shipped_at__lte=at) | Q(shipped_at=None, created_at__lte=at)
     rows = order.parcels.filter(was_made, is_return=False).filter(Q(removed_at=None) | Q(removed_at__gt=at))
     rows = rows.filter(pk=parcel.pk) if parcel else rows
-    parcels = list(rows.select_related("order", "route", "tracking"))
+    parcels = list(rows.select_related("order__store", "route", "tracking"))
     if not parcels:
         return ContactCause.NOT_SHIPPED, ""
     statuses = statuses_at(parcels, at)
@@ -151,6 +152,6 @@ def cause_of(parcel: Parcel, status: str, stall: ContactCause | None, today: dat
     condition = Condition(
         status=status,
         estimate=day_of(parcel.tracking.clocks.get("first_estimate")) if parcel.tracking else None,
-        promised=promised_day(parcel.order, parcel.route),
+        promised=promised_day(parcel),
     )
     return ContactCause.LATE if is_late(condition, today) else ContactCause.NONE

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from stores.models import Route
 from tracking.enums import FINISHED, Flag, ParcelStatus, ProblemKind
 from tracking.models import Order, Parcel
+from tracking.services.promise import promised_day
 
 # An open problem of this kind means this flag.
 PROBLEM_FLAGS: dict[str, Flag] = {
@@ -174,7 +174,7 @@ def condition_of(
         is_shared=is_shared,
         is_corrected=is_corrected,
         has_late_news=has_late_news,
-        promised=promised_day(parcel.order, parcel.route),
+        promised=promised_day(parcel),
         problems=frozenset(problems),
     )
     tracking = parcel.tracking
@@ -189,14 +189,6 @@ def condition_of(
         first_estimate=day_of(tracking.clocks.get("first_estimate")),
         attempted=day_of(tracking.clocks.get("first_attempt")),
     )
-
-
-def promised_day(order: Order, route: Route | None) -> date | None:
-    """The day that the route promises for this order's destination; None where it promises none."""
-    days = route.promised_days(order.destination_country) if route else None
-    if days is None or order.ordered_at is None:
-        return None
-    return (order.ordered_at + timedelta(days=days)).date()
 
 
 def day_of(clock: Mapping[str, object] | None) -> date | None:

@@ -27,11 +27,11 @@ from tracking.services.apply_update import UNKNOWN_TRACKING, Batch, want_write_b
 from tracking.services.budget import works_in_bulk
 from tracking.services.carrier_case import Case, case_of
 from tracking.services.commerce_wishes import want_commerce_of
-from tracking.services.flags import promised_day
 from tracking.services.follow import wish
 from tracking.services.marks import is_active
 from tracking.services.message_plan import note_history
 from tracking.services.problems import close_problems, open_problem
+from tracking.services.promise import promised_day
 from tracking.services.replace import never_opened, release, take_back
 from tracking.services.senders import check_senders
 from tracking.services.story import tell
@@ -96,7 +96,7 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
         is_return=tracking.is_return,
         extra_fields=tracking.extra_fields,
         notify_email=order.customer_email if is_mailed_by_aftership(route, tracking) else "",
-        promised_date=promised_day(order, route),
+        promised_date=promised_day(parcel),
     )
 
 

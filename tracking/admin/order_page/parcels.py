@@ -15,7 +15,8 @@ from tracking.admin.order_page.flags import flag_badges
 from tracking.admin.order_registry import PARCELS, Block, Part, ShownOrder, acts_of_parcel, order_section
 from tracking.admin.story import courier_of, parcel_note
 from tracking.models import Order, Parcel, Tracking
-from tracking.services.flags import flags_of, left_to_ship, promised_day
+from tracking.services.flags import flags_of, left_to_ship
+from tracking.services.promise import promised_day
 from tracking.services.scope import may_see_people
 
 PARCEL_TEMPLATE = "admin/tracking/order/parcels.html"
@@ -63,13 +64,13 @@ def card_facts(shown: ShownOrder, parcel: Parcel) -> list[tuple[str, Any]]:
     """When it comes, where it was seen last, and how fresh that is."""
     tracking = parcel.tracking
     if tracking is None:
-        return [(_("Promised"), day(promised_day(parcel.order, parcel.route)))]
+        return [(_("Promised"), day(promised_day(parcel)))]
     user = shown.request.user
     words = tracking.last_message if may_see_people(user) else tracking.subtag_message
     seen = [words or tracking.subtag_message, person(user, tracking.last_location)]
     facts: list[tuple[str, Any]] = [
         (_("Expected"), day(tracking.eta)),
-        (_("Promised"), day(promised_day(parcel.order, parcel.route))),
+        (_("Promised"), day(promised_day(parcel))),
         (_("Last scan"), display.as_given(tracking.last_checkpoint_at) or NOTHING),
         (_("It says"), " · ".join(part for part in seen if part) or NOTHING),
         (_("Heard of"), age(tracking.received_at or tracking.updated_at)),
