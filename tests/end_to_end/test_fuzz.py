@@ -145,9 +145,9 @@ def all_that_was_taken_came_to_an_end() -> None:
 
 def aim(case: schemathesis.Case, data: st.DataObject) -> None:
     """Most go where there is something to break; of the bodies, half begin as genuine ones."""
-    known = {"key": KEYS.get(case.operation.path, ""), "code": CODE}
+    known = {"key": KEYS.get(case.operation.path, ""), "code": CODE, "project": "demo"}
     if data.draw(st.integers(0, 9), label="aim") < 9:
-        case.path_parameters = {name: known[name] for name in case.path_parameters}
+        case.path_parameters = {name: known.get(name, value) for name, value in case.path_parameters.items()}
     genuine = GENUINE.get(case.operation.path)
     if genuine and isinstance(case.body, dict) and data.draw(st.booleans(), label="genuine"):
         place, value = data.draw(st.sampled_from(sorted(genuine)), label="place"), data.draw(JSON, label="value")
