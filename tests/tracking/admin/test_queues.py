@@ -92,7 +92,7 @@ def test_all_queues_at_a_glance(anna: User, annas: Client) -> None:
 
 
 def test_the_most_urgent_first(annas: Client) -> None:
-    later, soon, over = silent(30), silent(2), silent(-3)
+    soon, over, later = silent(2), silent(-3), silent(30)
     assert shown(annas) == [over.pk, soon.pk, later.pk]
     make.make_problem()
     assert shown(annas) == [over.pk, soon.pk, later.pk]

@@ -168,6 +168,12 @@ def test_what_a_person_declared_ends_by_a_person_only(account: AfterShipAccount)
     anna = User.objects.create_user("anna")
     history(account, "dhl", 50, 50, 50)
     parcels(account, "dhl", fresh=40, stale=0)
+    everywhere = outages.begin("dhl", cause="Their system is down", by=anna)
+    assert everywhere is not None
+    pulses.take(NOW)
+    assert lasting() == ["dhl"]
+    outages.end(everywhere, "It was not", by=anna)
+    StaffAction.objects.all().delete()
     outage = outages.begin("dhl", country="AT", cause="Strike in Tyrol", by=anna)
     assert outage is not None
     pulses.take(NOW)
@@ -187,8 +193,11 @@ def test_what_a_person_ended_does_not_begin_again_at_once(account: AfterShipAcco
     pulses.take(NOW)
     outages.end(Outage.objects.get(), "It is our filter", by=User.objects.create_user("anna"))
     Outage.objects.update(ended_at=NOW)
-    pulses.take(NOW + timedelta(hours=1))
+    pulses.take(NOW + timedelta(minutes=10))
     assert lasting() == []
+    Outage.objects.update(started_at=NOW - timedelta(hours=20), ended_at=NOW - timedelta(hours=13))
+    pulses.take(NOW)
+    assert lasting() == ["dhl"]
 
 
 def test_two_cannot_begin_the_same_outage() -> None:
