@@ -32,7 +32,7 @@ from tracking.services.shoppers import shopper_key
 from tracking.services.status_rules import StatusRules
 
 DAYS = 365
-PARCELS_PER_ORDER = 1.36  # boxes of split orders, and returns
+PARCELS_PER_ORDER = 1.17  # boxes of split orders, and returns
 ORDERS_AT_ONCE = 500
 KEPT_BY_AFTERSHIP = 120 * DAY
 ITEMS = {
