@@ -101,6 +101,9 @@ def connect() -> World:
         store.imported_at = timezone.now()
         store.save()
     brand = make.make_brand(key="acme", name="Acme")
+    promotion = make.make_promotion(brand, headline="Fresh laces for old friends", text="Waxed, in nine colours.")
+    for event, number in (("shown", 412), ("click", 31)):
+        make.make_shopper_count(event=event, promotion=promotion, count=number)
     make.make_route(project, main, store=stores[0], brand=brand, notify="platform", position=10)
     everything = make.make_route(project, main, brand=brand, position=100)
     make.make_route(project, outlet, name="Alps", countries=["AT", "CH"], carriers=["DHL Paket"], position=110)

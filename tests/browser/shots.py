@@ -119,6 +119,7 @@ def more_pages() -> dict[str, str]:
     from stores.models import CarrierMapping, Route
     from tests.browser.act_data import act_pages
     from tests.browser.queue_data import queue_pages
+    from tests.tracking.pages.orders import path_of
     from tests.tracking.stories import CODE
     from tracking.models import Order, Parcel, Problem, Remap, Run
 
@@ -126,7 +127,11 @@ def more_pages() -> dict[str, str]:
     decided, imported = Parcel.objects.get(order__order_number="AT-7001"), Run.objects.get(kind="registry")
     mismatch = Problem.objects.get(kind="carrier_mismatch")
     mapping = CarrierMapping.objects.order_by("pk")[0]
+    shopped = max(Order.objects.filter(order_state="Open"), key=lambda one: one.parcels.count())
     return {
+        "shopper-order": f"{path_of(shopped)}?lang=en",
+        "shopper-order-de": f"{path_of(shopped)}?lang=de",
+        "shopper-find": "/track/find/acme/",
         **queue_pages(),
         **act_pages(),
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},

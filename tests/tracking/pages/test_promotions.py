@@ -32,8 +32,8 @@ def promote(brand: Brand, **facts: Any) -> Promotion:
 
 def test_of_several_the_one_that_began_last_is_shown_until_it_ends() -> None:
     brand = make.make_brand()
-    promote(brand, headline="autumn", starts_on=date(2026, 9, 1))
     promote(brand, headline="week", starts_on=date(2026, 11, 23), ends_on=date(2026, 11, 29))
+    promote(brand, headline="autumn", starts_on=date(2026, 9, 1))
     promote(brand, headline="next", starts_on=date(2026, 12, 1))
     promote(brand, headline="mails", starts_on=date(2026, 11, 25), on_page=False)
     promote(brand, headline="German", starts_on=date(2026, 11, 26), language="de")
