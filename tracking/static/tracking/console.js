@@ -65,8 +65,32 @@
     });
   }
 
+  // What screen readers would meet without a name: tooltips, columns that only hold boxes, fields drawn by select2.
+  function nameRest() {
+    document.querySelectorAll(".help-tooltip[aria-label]:not([role])").forEach((one) => one.setAttribute("role", "img"));
+    document.querySelectorAll("th").forEach((one) => {
+      if (one.textContent.trim() || one.querySelector("input, button, a")) return;
+      const words = document.createElement("span");
+      words.className = "tb-unseen";
+      words.textContent = "Remove";
+      one.append(words);
+    });
+    document.querySelectorAll(".select2-selection:not([data-tb-named])").forEach((one) => {
+      const select = one.closest(".select2-container").parentElement.querySelector("select[id]");
+      const label = select && document.querySelector('label[for="' + select.id + '"]');
+      if (!label) return;
+      const words = label.textContent.trim().replace(/[\s*:]+$/, "");
+      one.setAttribute("data-tb-named", "1");
+      one.setAttribute("aria-label", words);
+      one.removeAttribute("aria-labelledby");
+      const text = one.querySelector(".select2-selection__rendered");
+      if (text) text.setAttribute("aria-label", words);
+    });
+  }
+
   function mendAll() {
     document.querySelectorAll(MOUSE_ONLY).forEach(mend);
+    nameRest();
   }
 
   document.addEventListener("DOMContentLoaded", function () {
