@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from stores.models import Route
 from tests import factories as make
 from tests.browser.axe import faults_of
 from tests.tracking.pages.orders import make_branded, make_shopped, path_of, ship
@@ -71,13 +72,19 @@ def make_full(origin: str = "https://shop.example.com") -> Order:
     ship(order, ParcelStatus.EXCEPTION, subtag="Exception_007", items={"sock": 1}, courier_url="https://dhl.example/")
     ship(order, ParcelStatus.DELIVERED, steps=5, items={"sock": 1})
     ship(order, is_return=True, items={"boot": 1})
-    make.make_promotion(route.brand, text="Waxed, in nine colours.")
     return order
+
+
+def make_offering() -> Route:
+    """A route whose brand has something to offer."""
+    brand, route = make_branded()
+    make.make_promotion(brand, text="Waxed, in nine colours.")
+    return route
 
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_axe_is_content_and_nothing_is_wider_than_the_screen(shopper: Any, width: int, scheme: str) -> None:
-    order, empty = make_full(), make_shopped()
+    order, empty = make_full(), make_shopped(make_offering())
     window = shopper(viewport={"width": width, "height": 900}, color_scheme=scheme)
     for path in (
         path_of(order),
@@ -224,7 +231,6 @@ def test_storefront_shows_the_order_in_its_own_page(shopper: Any, storefront: St
         "Kiosk, Marktstr. 12",
         "Not shipped yet",
         "What you sent back",
-        "Waxed, in nine colours.",
     ):
         assert page.get_by_text(words).first.is_visible(), words
     assert page.get_by_role("link", name="All details").get_attribute("href").endswith(f"/track/{link_token(order)}/")

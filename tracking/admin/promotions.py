@@ -182,6 +182,7 @@ class ShopperCountAdmin(LookedAtOnly, ConsoleAdmin):
     list_display = ["day", "event", "place", "state", "store", "promotion", "count"]
     list_select_related = ["store", "promotion__brand"]
     list_filter = ["event", "place", "state", ("store", RelatedFilter)]
+    fields = ["day", "event", "place", "state", "store", "promotion", "count"]
     date_hierarchy = "day"
     ordering = ["-day", "-count"]
     list_display_links = None

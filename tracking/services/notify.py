@@ -29,6 +29,7 @@ from tracking.clients.errors import AccountStopped, BudgetSpent, Refused, Upstre
 from tracking.enums import BlockReason, JobKind, MessageState, ProblemKind
 from tracking.models import BlockedAddress, Job, Message, Order, Parcel
 from tracking.notifications.channels import CHANNELS, Letter
+from tracking.notifications.texts import OF_TROUBLE
 from tracking.services import connections
 from tracking.services.letter_facts import facts_for, language_for
 from tracking.services.mail_budget import interval_of, take_slot
@@ -45,6 +46,7 @@ from tracking.services.message_plan import (
 )
 from tracking.services.notify_wishes import mail_upstream, want_notify_orders
 from tracking.services.problems import close_problems, open_problem
+from tracking.services.promotions import count_shown
 from tracking.services.shoppers import shopper_key
 from tracking.services.story import tell
 
@@ -133,6 +135,7 @@ def send(book: Book, mailing: Mailing) -> None:
         raise
     else:
         sent(rows, provider_id, brand)
+        note_offer(letter)
 
 
 def put_off(mailing: Mailing, spent: BudgetSpent) -> None:
@@ -245,6 +248,13 @@ def sent(rows: Sequence[Message], provider_id: str, brand: Brand) -> None:
         close_problems([ProblemKind.MAIL_UNSURE], problem_subject(row), "The mail server had taken it.")
     connections.resume(mail_upstream(brand.key))
     tell("shopper told", kind=row.kind, brand=brand.key, language=row.language, parcels=len(rows), message=row.pk)
+
+
+def note_offer(letter: Letter) -> None:
+    """Count that the brand's promotion was shown, where the mail had one."""
+    offer = letter.facts.promotion
+    if offer and letter.row.kind not in OF_TROUBLE:
+        count_shown(offer.url)
 
 
 def not_sent(rows: Sequence[Message], error: UpstreamError) -> None:

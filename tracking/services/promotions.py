@@ -28,6 +28,10 @@ from tracking.services.seals import seal, unseal
 logger = structlog.get_logger("trackbridge.shoppers")
 PURPOSE = "go"
 CONTENT = struct.Struct(">QQBB")
+# Nobody who waits for a parcel in trouble is offered anything.
+NOT_BESIDE = frozenset(
+    {ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED}
+)
 PLACES, STATES = ShopperPlace.values, ["", *ParcelStatus.values]
 
 
@@ -53,7 +57,9 @@ class Offer:
 
 def offer_for(brand: Brand | None, language: str, where: Where, on: date | None = None) -> Offer | None:
     """What the brand offers this shopper today, if anything. One query; counts nothing by itself (``count``)."""
-    promotion = current_promotion(brand, language, where.place, on or timezone.localdate()) if brand else None
+    if brand is None or where.state in NOT_BESIDE:
+        return None
+    promotion = current_promotion(brand, language, where.place, on or timezone.localdate())
     if promotion is None:
         return None
     content = CONTENT.pack(
@@ -82,6 +88,14 @@ def open_click(token: str) -> tuple[Promotion, Where] | None:
     if promotion is None or place >= len(PLACES) or state >= len(STATES):
         return None
     return promotion, Where(ShopperPlace(PLACES[place]), STATES[state], store or None)
+
+
+def count_shown(url: str) -> None:
+    """Count that an offer with this address was shown: in a mail that went out."""
+    opened = open_click(url.rstrip("/").rpartition("/")[2])
+    if opened is not None:
+        promotion, where = opened
+        count(ShopperEvent.SHOWN, where, promotion)
 
 
 def count(event: ShopperEvent, where: Where, promotion: Promotion | None = None) -> None:

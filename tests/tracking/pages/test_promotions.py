@@ -13,9 +13,9 @@ from django.utils import timezone
 from stores.models import Brand
 from tests import factories as make
 from tests.tracking.pages.orders import make_branded, make_shopped, path_of, ship
-from tracking.enums import ShopperEvent, ShopperPlace
+from tracking.enums import ParcelStatus, ShopperEvent, ShopperPlace
 from tracking.models import Promotion, ShopperCount
-from tracking.services.promotions import Where, count, current_promotion, offer_for, open_click
+from tracking.services.promotions import Where, count, count_shown, current_promotion, offer_for, open_click
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 TODAY = date(2026, 11, 27)
@@ -85,6 +85,28 @@ def test_page_shows_it_and_a_click_is_counted_and_led_on(client: Client, setting
         (ShopperEvent.CLICK, "page", "in_transit", order.store_id, 2),
         (ShopperEvent.SHOWN, "page", "in_transit", order.store_id, 1),
     ]
+
+
+def test_nobody_with_a_parcel_in_trouble_is_offered_anything(client: Client) -> None:
+    brand, route = make_branded()
+    promote(brand, starts_on=timezone.localdate())
+    order = make_shopped(route)
+    ship(order, ParcelStatus.LOST)
+    assert "New boots" not in client.get(path_of(order)).content.decode()
+    assert offer_for(brand, "en", Where(ShopperPlace.MAIL, ParcelStatus.RETURNING)) is None
+
+
+def test_mail_that_went_out_counts_as_shown() -> None:
+    brand = make.make_brand()
+    promotion = promote(brand, starts_on=timezone.localdate())
+    store = make.make_store()
+    for _ in range(2):
+        count_shown(offer_for(brand, "en", Where(ShopperPlace.MAIL, "delivered", store.pk)).url)
+    count_shown("https://shop.example.com/")
+    row = ShopperCount.objects.get()
+    assert (row.event, row.place, row.state, row.store, row.promotion, row.count) == (
+        "shown", "mail", "delivered", store, promotion, 2,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("ending", ["?to=https://evil.example", "?next=//evil.example", "?url=javascript:alert(1)"])

@@ -14,7 +14,7 @@ from stores.models import Brand, Route
 from tests import factories as make
 from tracking.clients.errors import BudgetSpent
 from tracking.enums import BlockReason, JobKind, MessageState, ParcelStatus, ProblemKind
-from tracking.models import BlockedAddress, Job, Mailer, Message, Order, Parcel, Problem, Tracking
+from tracking.models import BlockedAddress, Job, Mailer, Message, Order, Parcel, Problem, ShopperCount, Tracking
 from tracking.services import link, notify, outages
 from tracking.services.notify import notify_order, wake_planned
 from tracking.services.shoppers import shopper_key
@@ -102,6 +102,19 @@ def test_a_status_that_comes_again_is_told_once(route: Route) -> None:
         notify_order(parcel.order_id)
     assert [kind for kind, _ in ledger()] == ["in_transit", "exception", "delivered"]
     assert len(mail.outbox) == 3
+
+
+@pytest.mark.parametrize(("status", "shown"), [("in_transit", [1]), ("lost", [])])
+def test_an_offer_is_counted_once_the_mail_is_out_and_never_made_in_trouble(
+    route: Route, status: str, shown: list[int]
+) -> None:
+    make.make_promotion(route.brand, headline="New boots", language="de")
+    parcel = box(route, status=status)
+    for _ in range(2):
+        notify_order(parcel.order_id)
+    counts = ShopperCount.objects.filter(event="shown", place="mail", state=status)
+    assert list(counts.values_list("count", flat=True)) == shown
+    assert ("New boots" in mail.outbox[0].body) == bool(shown)
 
 
 def test_a_parcel_that_is_remapped_is_not_told_again(route: Route) -> None:
