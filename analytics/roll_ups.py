@@ -1,6 +1,7 @@
-"""Differences → day sums, in four statements: missing rows are made with zeros, then all are added to.
+"""Differences → day sums, in four statements: rows that are there are added to, then the missing ones are made.
 
-Adding in place lets the database refuse a negative number, which an upsert of a difference could not be.
+Not an upsert: that would be refused for every negative difference, since the row to insert is checked first. So the
+database can refuse a sum below zero. Whoever calls holds the lock, so no row appears in between.
 """
 
 from __future__ import annotations
@@ -61,11 +62,12 @@ def add_rows(
     fields: list[Field[Any, Any]] = [meta.get_field(name) for name in (*key_fields, *number_fields)]
     keys = [meta.get_field(name).column for name in key_fields]
     numbers = [meta.get_field(name).column for name in number_fields]
-    names, zeros = ", ".join([*keys, *numbers]), ", ".join([*keys, *["0"] * len(numbers)])
+    names = ", ".join([*keys, *numbers])
     table, fresh, parameter = meta.db_table, source(fields), [json.dumps(rows)]
     same = " AND ".join(f"{table}.{name} = fresh.{name}" for name in keys)
     added = ", ".join(f"{name} = {table}.{name} + fresh.{name}" for name in numbers)
+    update = f"UPDATE {table} SET {added} FROM {fresh} WHERE {same}"  # noqa: S608 names of our models
+    insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {fresh} WHERE true"  # noqa: S608 likewise
     with connection.cursor() as cursor:
-        make = f"INSERT INTO {table} ({names}) SELECT {zeros} FROM {fresh}"  # noqa: S608 names of our models
-        cursor.execute(f"{make} WHERE true ON CONFLICT DO NOTHING", parameter)
-        cursor.execute(f"UPDATE {table} SET {added} FROM {fresh} WHERE {same}", parameter)  # noqa: S608 likewise
+        cursor.execute(update, parameter)
+        cursor.execute(f"{insert} ON CONFLICT DO NOTHING", parameter)  # those that were just added to meet themselves

@@ -1,6 +1,6 @@
 """``make bench``: how fast, and with how many calls, measured against a baseline of the same run.
 
-    python -m tests.benchmarks [--quick] [ingest] [drain] [write_back] [dry_run] [page] [console]
+    python -m tests.benchmarks [--quick] [ingest] [drain] [write_back] [dry_run] [page] [console] [figures] [rebuild]
 
 Runs on a PostgreSQL of its own that keeps every commit on disk. Prints what it does, then one summary; what the figures
 mean stands in docs/benchmarks.md. About four minutes; with ``--quick`` under one, for a look rather than for a record.
@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "LOG_FORMAT": "json",
     "JOB_THREADS": "8",
 }
-PARTS = ("ingest", "drain", "write_back", "dry_run", "page", "console")
+PARTS = ("ingest", "drain", "write_back", "dry_run", "page", "console", "figures", "rebuild")
 
 
 def main(arguments: list[str]) -> int:
@@ -51,7 +51,7 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
     quiet()
     from django.core.management import call_command
 
-    from tests.benchmarks import console, drain, dry_run, ingest, page, write_back
+    from tests.benchmarks import console, delivery_figures, drain, dry_run, ingest, page, rebuild, write_back
 
     call_command("migrate", verbosity=0)
     note("the database is ready")
@@ -63,6 +63,8 @@ def measure(parts: list[str] | tuple[str, ...], *, quick: bool) -> list[str]:
         "dry_run": lambda: dry_run.run(rounds=2 if quick else 3, parcels=10_000 if quick else 100_000),
         "page": lambda: page.run(rounds=3 if quick else 9),
         "console": lambda: console.run(parcels=10_000 if quick else 1_000_000, rounds=5 if quick else 15),
+        "figures": lambda: delivery_figures.run(parcels=5_000 if quick else 100_000),
+        "rebuild": lambda: rebuild.run(sizes=(1_000, 5_000) if quick else (10_000, 100_000)),
     }
     return [line for part in PARTS if part in parts for line in runs[part]()]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import DateField
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from analytics.refresh import slice_ids
 from analytics.roll_ups import add
 from stores.zones import zone
 from tests.benchmarks.progress import note
+from tracking.services.rows import upsert_rows
 
 # Each store ships from one or two places, with some couriers, to its own country and some neighbours.
 STORES = {
@@ -51,11 +52,12 @@ def seed_facts(parcels: int, days: int = 364) -> None:
     the ``counted`` texts stay those of the first week: nothing here changes them.
     """
     chance, each, made = random.Random(7), parcels // days, 0
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
     for ago in range(WEEK):
         made += copy_day(chance, LAST_DAY - timedelta(days=ago), each, made)
         note(f"{made:,} facts of the first week")
     with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
         repeat_facts(cursor, made, days // WEEK)
         for table, numbers in SUMS.items():
             repeat_sums(cursor, table, numbers, days // WEEK)
@@ -105,18 +107,10 @@ def copy_day(chance: random.Random, day: date, number: int, after: int) -> int:
         fact.counted = counted_as(fact, HERE)
         sums.add(fact.counted)
         facts.append(fact)
-    with transaction.atomic():
-        copy(facts)
-        add(sums)
+    for start in range(0, number, 1_000):
+        upsert_rows(facts[start : start + 1_000], ["parcel_id"])
+    add(sums)
     return number
-
-
-def copy(facts: list[ParcelFact]) -> None:
-    fields = ParcelFact._meta.concrete_fields
-    names = ", ".join(field.column for field in fields)
-    with connection.cursor() as cursor, cursor.copy(f"COPY analytics_parcelfact ({names}) FROM STDIN") as target:
-        for fact in facts:
-            target.write_row([field.get_db_prep_save(field.pre_save(fact, True), connection) for field in fields])
 
 
 def row(chance: random.Random, day: date, number: int) -> dict[str, Any]:
