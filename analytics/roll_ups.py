@@ -67,7 +67,8 @@ def add_rows(
     same = " AND ".join(f"{table}.{name} = fresh.{name}" for name in keys)
     added = ", ".join(f"{name} = {table}.{name} + fresh.{name}" for name in numbers)
     update = f"UPDATE {table} SET {added} FROM {fresh} WHERE {same}"  # noqa: S608 names of our models
-    insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {fresh} WHERE true"  # noqa: S608 likewise
+    missing = f"WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 likewise
+    insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {fresh} {missing}"  # noqa: S608 likewise
     with connection.cursor() as cursor:
         cursor.execute(update, parameter)
-        cursor.execute(f"{insert} ON CONFLICT DO NOTHING", parameter)  # those that were just added to meet themselves
+        cursor.execute(insert, parameter)
