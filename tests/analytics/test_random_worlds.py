@@ -16,7 +16,7 @@ from analytics import rebuild, refresh, totals
 from analytics.filters import Filters
 from analytics.kpis import KPIS, measure
 from analytics.models import DayBucket, DayCount, ParcelFact
-from analytics.names import BY_MONTH, COUNTS, Cohort
+from analytics.names import BY_MONTH, COUNTS, Cohort, Spread
 from analytics.statistics import wilson
 from tests.analytics.worlds import DAY, World, clock, told
 from tracking.models import Change, Order, Parcel, Tracking
@@ -228,3 +228,21 @@ def test_months_are_used_where_a_period_has_whole_ones() -> None:
 def test_every_kpi_is_measured_in_two_queries(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(2):
         measure(Filters(DAY, DAY, as_of=DAY), list(KPIS), by="courier")
+
+
+def test_whole_months_and_their_edges_count_each_parcel_once() -> None:
+    """Handed over on the days around the turns of two months, 31 October to 1 December, and beyond both ends."""
+    world = World()
+    for day in (date(2026, 10, 19), date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 1)):
+        world.parcel("lost", ready=(day - DAY).days * 24 + 12)
+    world.parcel("lost", ready=(date(2026, 12, 6) - DAY).days * 24 + 12)
+    refresh.drain()
+    for first, last, expected in (
+        (date(2026, 10, 20), date(2026, 12, 5), 4),
+        (date(2026, 11, 1), date(2026, 11, 30), 2),
+        (date(2026, 11, 1), date(2026, 12, 1), 3),
+        (date(2026, 10, 31), date(2026, 11, 30), 3),
+        (date(2026, 10, 19), date(2026, 12, 6), 6),
+    ):
+        spread = totals.totals(Filters(first, last, as_of=AS_OF), counts=(), spreads=[Spread.PROCESSING])[""].spreads
+        assert (first, last, sum(spread[Spread.PROCESSING].values())) == (first, last, expected)
