@@ -15,7 +15,8 @@ from django.db import transaction
 from analytics.history.seasons import black_friday, demand, is_peak
 from analytics.history.world import OUTAGES
 from analytics.management.commands.demo_history import MARK
-from analytics.models import ParcelFact
+from analytics.models import ParcelFact, RepeatMark
+from analytics.repeat import every_day
 from tests import factories as make
 from tracking.enums import ParcelStatus
 from tracking.models import Change, Checkpoint, Contact, Job, Order, Parcel, Problem, Tracking
@@ -87,6 +88,9 @@ def test_year_has_all_that_figures_are_looked_at_for_and_asks_nobody() -> None:
     assert Contact.objects.filter(project__key=MARK).count() > 5
     emails = Counter(orders.values_list("customer_email", flat=True))
     assert max(emails.values()) > 1, "some shoppers come again"
+    assert set(every_day()) == set(RepeatMark.objects.values_list("day", flat=True)), (
+        "every day of the year is looked at"
+    )
     assert orders.earliest("ordered_at").ordered_at.date() <= LAST - timedelta(days=355)
     assert Checkpoint.objects.filter(sort_at__gte=datetime(2026, 11, 28, tzinfo=UTC)).count() == 0
     assert Parcel.objects.get(pk=before.pk).tracking_id == before.tracking_id, "what was there stays"

@@ -81,6 +81,8 @@ def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
     assert any(one.get("shipmentState") for one in orders)
     with urllib.request.urlopen(console, timeout=5) as answer:
         assert answer.status == 200
+    with urllib.request.urlopen(re.search(r"shopper's page (\S+)", text)[1], timeout=5) as answer:
+        assert re.search(r"(DE|EN)Y-\d+", answer.read().decode()), "the page of an order of the year"
     assert "@example.com" not in text, "no shopper's address on the terminal"
     demo.send_signal(signal.SIGINT)
     demo.communicate(timeout=60)

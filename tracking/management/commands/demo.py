@@ -27,11 +27,13 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from django.urls import reverse
 
 from stores.models import Project, Store
-from tracking.models import StoreLimit
+from tracking.models import Order, StoreLimit
 from tracking.sandbox.client import SandboxClient
 from tracking.sandbox.life import Life, Storefront
+from tracking.services.links import link_token
 from tracking.services.setup import set_up
 
 PROJECT = "demo"
@@ -177,7 +179,7 @@ Trackbridge is live, with two storefronts (German and English) shipping.
     administrator          admin / {self.passwords["admin"]}
 {people}
   Delivery figures  {self.url}/analytics/
-  A shopper's way   {self.url}/track/
+  A shopper's way   {self.url}/track/{self.parcel_page()}
   Orders as commercetools has them   {sandbox_url}/_sandbox/commercetools/{PROJECT}/orders
   Trackings as AfterShip has them    {sandbox_url}/_sandbox/aftership/{FRONTS[0].account}/trackings
   API               {self.url}/api/docs/
@@ -185,6 +187,11 @@ Trackbridge is live, with two storefronts (German and English) shipping.
 
 One line per step of each parcel's story follows; the code joins the steps of one order. Ctrl-C ends it all.
 """)
+
+    def parcel_page(self) -> str:
+        """A line with one order's page as its shopper opens it; nothing where there is no year."""
+        order = Order.objects.filter(parcels__isnull=False).order_by("-ordered_at", "-pk").first()
+        return f"\n  One shopper's page {self.url}{reverse('track', args=[link_token(order)])}" if order else ""
 
     def live(self, life: Life, pace: float, seconds: float | None) -> None:
         ends_at = time.monotonic() + seconds if seconds else None
