@@ -79,7 +79,7 @@ FRONTS = (
             ),
             Carrier("DPD", "dpd-de", "0150{:010d}", 0.20, 1.6, 0.4, 0.08, 0.04, 0.02, 0.002, 1.5),
         ),
-        promises=((400, 4), (150, 3)),
+        promises=((400, 7), (150, 6)),
     ),
     Storefront(
         store="en-web", account="year-london", brand="southsea", zone="Europe/London", locale="en-GB", share=0.4,
@@ -92,7 +92,7 @@ FRONTS = (
             Carrier("Evri", "myhermes-uk", "T00{:013d}", 0.35, 2.4, 0.6, 0.10, 0.05, 0.05, 0.006, 1.9),
             Carrier("UPS", "ups", "1Z999AA1{:010d}", 0.20, 1.2, 0.3, 0.06, 0.05, 0.008, 0.001, 1.2),
         ),
-        promises=((400, 3),),
+        promises=((400, 6),),
     ),
 )  # fmt: skip
 OUTAGES = (Outage("hermes-de", 96, 4), Outage("myhermes-uk", 301, 2))
