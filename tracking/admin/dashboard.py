@@ -1,6 +1,6 @@
 """The console's first page: what needs me now, what moves today, and whether work is being done.
 
-Each figure leads to the list behind it, and is shown only to those who may open that list. About twenty-five small
+Each figure leads to the list behind it, and is shown only to those who may open that list. About thirty small
 queries, whatever there is. The page keeps itself fresh: ``live_page`` gives the same figures without the frame.
 """
 
