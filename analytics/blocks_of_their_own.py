@@ -33,7 +33,7 @@ Parts = Iterable[tuple[str, Any, Mapping[str, Any]]]
 
 
 def repeat(filters: Filters, user: Any) -> Parts:
-    """Orders again within 30, 60 and 90 days, by how the delivery of the one before went."""
+    """Shoppers who ordered again within 30, 60 and 90 days, by how the delivery of their first order went."""
     found = repeat_of(filters)
     counted = [one for one in found if one.course in COUNTED]
     for window in WINDOWS:
@@ -45,13 +45,13 @@ def repeat(filters: Filters, user: Any) -> Parts:
             if (figure := one.figures[window]).denominator
         ]
         title = _("Ordered again within %(days)d days") % {"days": window}
-        note = _("Of orders that ended at least %(days)d days ago; with 95%% intervals.") % {"days": window}
+        note = _("Of shoppers whose delivery ended at least %(days)d days ago; with 95%% intervals.") % {"days": window}
         yield "chart", title, {"chart": ranges(title, rows, words=percent, note=note)}
-    left_out = [(one.course.label, one.orders) for one in found if one.course not in COUNTED]
+    left_out = [(one.course.label, f"{one.number:,}") for one in found if one.course not in COUNTED]
     rows = [
-        (one.course.label, f"{one.orders:,}", *(cell(one.figures[window]) for window in WINDOWS)) for one in counted
+        (one.course.label, f"{one.number:,}", *(cell(one.figures[window]) for window in WINDOWS)) for one in counted
     ]
-    headings = ["", _("Orders"), *(_("%(days)d days") % {"days": window} for window in WINDOWS)]
+    headings = ["", _("Shoppers"), *(_("%(days)d days") % {"days": window} for window in WINDOWS)]
     facts = {"headings": headings, "rows": rows, "left_out": left_out, "least": LEAST_SAMPLE}
     yield "repeat", _("Repeat purchase, by how the delivery went"), facts
 

@@ -241,12 +241,17 @@ class ServiceDay(models.Model):
 class RepeatDay(models.Model):
     """Orders of one day (of the hand-over of their first parcel) and store, by how their delivery went; of those that
     ended at least 30, 60 or 90 days ago (``ripe``), how many were followed by another of the same shopper (``again``).
+
+    ``previous`` makes people of orders: those rows whose previous day is before a period are its shoppers, each once.
     """
 
     day = models.DateField()
     project_id = models.BigIntegerField()
     store_id = models.BigIntegerField(default=0)
     course = models.CharField(max_length=10, choices=Course)
+    previous = models.IntegerField(
+        default=0, help_text="Day (ordinal) of the shopper's order before in this store that has ended; 0: none."
+    )
     orders = models.IntegerField(default=0)
     ripe_30 = models.IntegerField(default=0)
     ripe_60 = models.IntegerField(default=0)
@@ -257,10 +262,16 @@ class RepeatDay(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["day", "project_id", "store_id", "course"], name="repeat_day_once"),
+            models.UniqueConstraint(
+                fields=["day", "project_id", "store_id", "course", "previous"], name="repeat_day_once"
+            ),
             models.CheckConstraint(
                 condition=Q(again_30__lte=F("ripe_30")) & Q(again_60__lte=F("ripe_60")) & Q(again_90__lte=F("ripe_90")),
                 name="repeat_day_not_above_ripe",
+            ),
+            models.CheckConstraint(
+                condition=Q(ripe_30__lte=F("orders")) & Q(ripe_60__lte=F("ripe_30")) & Q(ripe_90__lte=F("ripe_60")),
+                name="repeat_day_ripe_not_above_orders",
             ),
         ]
 

@@ -1,10 +1,12 @@
-"""All figures from the rows, whatever they hold now: a walk in two parts that may stop and go on at any moment.
+"""All figures from the rows, whatever they hold now: a walk in parts that may stop and go on at any moment.
 
-    days    sums of each day and month anew from what their facts say; what drifted is counted and mended
-    facts   parcels page by page ─ refresh ─> facts, and sums moved by the difference
+    days       sums of each day and month anew from what their facts say; what drifted is counted and mended
+    facts      parcels page by page ─ refresh ─> facts, and sums moved by the difference
+    shoppers   who ordered again, day by day          ┐ where it is a whole rebuild, as ``rebuild_facts`` asks for;
+    service    how we ourselves did, day by day       ┘ after the others the worker sees to these itself
 
-Both parts work under the lock of ``refresh``, page by page, so live changes are counted in between. Memory: one page of
-parcels, or the sums of one month.
+The first two work under the lock of ``refresh``, page by page, so live changes are counted in between. Memory: one page
+of parcels, the sums of one month, or those of one day.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ from analytics.counted import Sums
 from analytics.facts import VERSION
 from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
 from analytics.names import BY_MONTH, COUNTS, Cohort
+from analytics.repeat import every_day, refresh_day
 from analytics.roll_ups import add
+from analytics.service import count_day
+from analytics.service import next_day as next_service_day
 from analytics.totals import next_month
 from tracking.enums import RunKind
 from tracking.models import Parcel, Run
@@ -58,49 +63,74 @@ def bring_up_to_date(subject: str) -> None:
         wish_again()
 
 
-def begin() -> Run:
-    """The walk that is under way, or a new one."""
-    return runs.open_run(RunKind.FACTS, SUBJECT) or runs.begin(RunKind.FACTS, SUBJECT, {"version": VERSION})
+def begin(*, is_whole: bool = False) -> Run:
+    """The walk that is under way, or a new one; ``is_whole``: with the parts that need not wait for the worker."""
+    run = runs.open_run(RunKind.FACTS, SUBJECT) or runs.begin(RunKind.FACTS, SUBJECT, {"version": VERSION})
+    if is_whole and not run.parameters.get("is_whole"):
+        run.parameters |= {"is_whole": True}
+        runs.save(run, "parameters")
+    return run
 
 
 def walk(run: Run) -> Iterator[None]:
-    """Both parts, from where the run stands."""
+    """All parts, from where the run stands: ``part`` of its cursor is the number of one, ``at`` where that got to."""
     counts = Counter(run.counts)
-    if "after" not in run.cursor:
-        for cohort, day in days(run.cursor.get("cohort", 0), run.cursor.get("day", 0), counts):
-            runs.note(run, {"cohort": cohort, "day": day}, counts)
+    parts = [days, facts, shoppers, service] if run.parameters.get("is_whole") else [days, facts]
+    for number in range(run.cursor.get("part", 0), len(parts)):
+        for at in parts[number](run.cursor.get("at", []), counts):
+            runs.note(run, {"part": number, "at": at}, counts)
             yield
-        runs.note(run, {"after": 0}, counts)
-    for after in facts(run.cursor["after"], counts):
-        runs.note(run, {"after": after}, counts)
-        yield
-    finish()
+        if number == parts.index(facts):
+            finish()
+        runs.note(run, {"part": number + 1, "at": []}, counts)
     runs.finish(run)
     tell("figures rebuilt", **{name: counts[name] for name in ("parcels", "days", "mended")})
 
 
-def facts(after: int, counts: Counter[str]) -> Iterator[int]:
+def facts(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
     """Each parcel's fact anew; yields the key it got to."""
+    (after,) = at or [0]
     while page := list(Parcel.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:PAGE]):
         counts["changed"] += refresh.refresh(page)
         counts["parcels"] += len(page)
         after = page[-1]
-        yield after
+        yield [after]
 
 
-def days(cohort: int, after: int, counts: Counter[str]) -> Iterator[tuple[int, int]]:
+def shoppers(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
+    """Who ordered again, of every day that has orders; yields the day it got to."""
+    (after,) = at or [0]
+    for day in every_day():
+        if day.toordinal() > after:
+            refresh_day(day)
+            counts["shopper_days"] += 1
+            yield [day.toordinal()]
+
+
+def service(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
+    """How we ourselves did, of every day that anything is stored of; yields the day it got to."""
+    (after,) = at or [1]
+    while day := next_service_day(date.fromordinal(after)):
+        count_day(day)
+        counts["service_days"] += 1
+        after = day.toordinal()
+        yield [after]
+
+
+def days(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
     """The sums of each day anew, then of each month, of both cohorts; yields where it got to."""
+    cohort, after = at or [0, 0]
     for one in (*Cohort.values, *(value + BY_MONTH for value in Cohort.values)):
         if one >= cohort:
             yield from days_of(one, after if one == cohort else 0, counts)
 
 
-def days_of(cohort: int, after: int, counts: Counter[str]) -> Iterator[tuple[int, int]]:
+def days_of(cohort: int, after: int, counts: Counter[str]) -> Iterator[list[int]]:
     while day := next_day(cohort, after):
         counts["mended"] += replace_day(cohort, day)
         counts["days"] += 1
         after = last_of(cohort, day).toordinal()
-        yield cohort, after
+        yield [cohort, after]
 
 
 def next_day(cohort: int, after: int) -> date | None:

@@ -1,83 +1,116 @@
-"""Do people buy again, by how their delivery went? Day sums of orders, looked at until the last window has closed.
+"""Do people buy again, by how their delivery went? Day sums of shoppers, looked at until the last window has closed.
 
     day ─ orders whose first parcel was handed over then ─ their facts ─> course, end
-                                                          next order of the same shopper ─> again within 30, 60, 90 days
+                     the same shopper's orders in the store ─┬─ the one that ended before it ─> ``previous``
+                                                             └─ the next one placed after it ─> again in 30, 60, 90 days
 
-Counted are orders, not people: of so many orders that went this way, so many were followed by another of the same
-shopper within N days of their end. Returns are left out; who has no address cannot be known again and is counted apart.
+Counted are people, each once: with the first of their orders in the period whose delivery has ended. Which one that is
+depends on the period, so each order is kept with the day of the shopper's one before (``previous``): it is the first of
+a period that begins after that day. A shopper is one of a store: who buys in two stores is a shopper of both, and an
+order in another store is none again in this one. So sums of stores add up, and nobody learns of stores they do not see.
+
+Whose window has not passed is left out, also where the next order has come already: the quick ones alone would count.
+Returns are left out; who has no address cannot be known again and is counted apart, like orders that have not ended.
 """
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import Min, Q, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from analytics.filters import Filters
+from analytics.filters import LONGEST, Filters
 from analytics.kpi import Figure, share_of
-from analytics.models import ParcelFact, RepeatDay, RepeatMark
-from analytics.names import Course, has
+from analytics.models import DayCount, FigureState, ParcelFact, RepeatDay, RepeatMark
+from analytics.names import Cohort, Course, has
 from tracking.models import Order
 
 WINDOWS = (30, 60, 90)
 LOOKED_AT_DAYS = 90 + 60  # the last window, and how long a delivery may take
-LOOKED_AT_EACH = timedelta(hours=20)
+LOOKED_AT_FIRST, LOOKED_AT_EACH = timedelta(hours=1), timedelta(hours=20)
 RUN_SECONDS = 15.0
 CHUNK = 2_000
 COUNTED = (Course.ON_TIME, Course.LATE, Course.PROBLEM, Course.UNDATED)
+NOT_RIPE = _("shoppers whose window has not passed")
 ENDED_BADLY = ("troubled", "returned", "lost", "damaged", "disposed")
+
+
+Place = tuple[int, int]  # project, store
+SumKey = tuple[int, int, Course, int]  # place, course, previous
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """One order: where it belongs, how it went, and when that ended (None: not yet)."""
+    """One order: where it belongs, how it went, the day of its hand-over, and when it ended (None: not yet)."""
 
-    place: tuple[int, int]
+    place: Place
     course: Course
+    day: date
     ended_at: datetime | None
 
 
+@dataclass
+class Shopper:
+    """One person in one store: when orders were placed, and which have ended as (day, order), both in order of time."""
+
+    placed: list[datetime] = field(default_factory=list)
+    ended: list[tuple[date, int]] = field(default_factory=list)
+
+
 def refresh_stale(seconds: float = RUN_SECONDS) -> int:
-    """Look at days again that were not looked at today, the newest first; returns how many. Safe to repeat and race."""
-    ends_at, done, today = time.monotonic() + seconds, 0, timezone.localdate()
-    fresh = RepeatMark.objects.filter(made_at__gte=timezone.now() - LOOKED_AT_EACH).values_list("day", flat=True)
-    known = set(fresh)
-    for age in range(LOOKED_AT_DAYS):
-        day = today - timedelta(days=age)
-        if day not in known:
-            refresh_day(day)
-            done += 1
+    """Look at days again whose turn it is, the newest first; returns how many. Safe to repeat and race."""
+    ends_at, done = time.monotonic() + seconds, 0
+    for day in stale_days():
+        refresh_day(day)
+        done += 1
         if time.monotonic() > ends_at:
             break
     return done
 
 
-def every_day() -> list[date]:
-    """All days that have facts, for a rebuild."""
-    days = ParcelFact.objects.filter(is_counted=True).values_list("ready_day", flat=True)
-    return sorted(set(days.distinct()))
+def stale_days() -> Iterator[date]:
+    """Today and yesterday each hour, others each day until their windows have closed; all others after a rebuild."""
+    now, today = timezone.now(), timezone.localdate()
+    known = dict(RepeatMark.objects.values_list("day", "made_at"))
+    for age in range(LOOKED_AT_DAYS):
+        day = today - timedelta(days=age)
+        if day not in known or now - known[day] >= (LOOKED_AT_FIRST if age < 2 else LOOKED_AT_EACH):
+            yield day
+    state = FigureState.objects.filter(pk=1).first()
+    if state and state.rebuilt_at:
+        for day in reversed(every_day(before=today - timedelta(days=LOOKED_AT_DAYS - 1))):
+            if day not in known or known[day] < state.rebuilt_at:
+                yield day
+
+
+def every_day(*, before: date = date.max) -> list[date]:
+    """All days that have parcels, or had some when they were looked at."""
+    counted = DayCount.objects.filter(cohort=Cohort.HANDOVER, day__lt=before).order_by()
+    looked_at = RepeatDay.objects.filter(day__lt=before).order_by()
+    return sorted({*counted.values_list("day", flat=True).distinct(), *looked_at.values_list("day", flat=True)})
 
 
 @transaction.atomic
 def refresh_day(day: date) -> None:
     """Make one day's rows anew from facts and orders, replaced as a whole."""
-    mark, _ = RepeatMark.objects.update_or_create(pk=day, defaults={"made_at": timezone.now()})
+    mark, _made = RepeatMark.objects.update_or_create(pk=day, defaults={"made_at": timezone.now()})
     RepeatMark.objects.select_for_update().get(pk=mark.pk)
-    sums: dict[tuple[int, int, Course], Counter[str]] = defaultdict(Counter)
+    sums: dict[SumKey, Counter[str]] = defaultdict(Counter)
     for orders in chunks(orders_of(day)):
         add_orders(sums, orders, timezone.now())
     RepeatDay.objects.filter(day=day).delete()
     RepeatDay.objects.bulk_create(
-        RepeatDay(day=day, project_id=project, store_id=store, course=course, **numbers)
-        for (project, store, course), numbers in sorted(sums.items())
+        RepeatDay(day=day, project_id=project, store_id=store, course=course, previous=previous, **numbers)
+        for (project, store, course, previous), numbers in sorted(sums.items())
     )
 
 
@@ -94,25 +127,56 @@ def chunks(ids: Iterator[int]) -> Iterator[list[int]]:
         yield chunk
 
 
-def add_orders(sums: dict[tuple[int, int, Course], Counter[str]], ids: Collection[int], now: datetime) -> None:
+def add_orders(sums: dict[SumKey, Counter[str]], ids: Collection[int], now: datetime) -> None:
+    """Add each of these orders, with what came of it."""
     delivered = deliveries(ids)
     keys = dict(Order.objects.filter(pk__in=ids).values_list("pk", "shopper_key"))
-    placed = orders_placed({key for key in keys.values() if key})
+    shoppers = shoppers_of({key for key in keys.values() if key})
     for order_id, one in delivered.items():
         key = keys.get(order_id, "")
         course = one.course if key or one.course == Course.OPEN else Course.NAMELESS
-        numbers = sums[*one.place, course]
+        shopper = shoppers.get((key, one.place), Shopper())
+        is_counted = course in COUNTED and one.ended_at is not None
+        numbers = sums[*one.place, course, previous_of(shopper, one.day, order_id) if is_counted else 0]
         numbers["orders"] += 1
-        if course in COUNTED and one.ended_at:
+        if is_counted and one.ended_at:
             for window in WINDOWS:
                 if one.ended_at + timedelta(days=window) <= now:
                     numbers[f"ripe_{window}"] += 1
-                    numbers[f"again_{window}"] += is_followed(placed[key], one.ended_at, window)
+                    numbers[f"again_{window}"] += is_followed(shopper.placed, one.ended_at, window)
 
 
-def deliveries(ids: Collection[int]) -> dict[int, Delivered]:
+def shoppers_of(keys: Collection[str]) -> Mapping[tuple[str, Place], Shopper]:
+    """All that these people ordered, by store."""
+    found: dict[tuple[str, Place], Shopper] = defaultdict(Shopper)
+    key_of: dict[int, str] = {}
+    rows = Order.objects.filter(shopper_key__in=keys).order_by("ordered_at")
+    for pk, key, project, store, at in rows.values_list("pk", "shopper_key", "project_id", "store_id", "ordered_at"):
+        key_of[pk] = key
+        if at is not None:
+            found[key, (project, store or 0)].placed.append(at)
+    for order_id, one in deliveries(key_of).items():
+        if one.ended_at is not None:
+            found[key_of[order_id], one.place].ended.append((one.day, order_id))
+    for shopper in found.values():
+        shopper.ended.sort()
+    return found
+
+
+def previous_of(shopper: Shopper, day: date, order_id: int) -> int:
+    """The day (as an ordinal) of the last order before this one whose delivery has ended; 0 without any, or where it
+    is so long ago that no period holds both.
+    """
+    at = bisect_left(shopper.ended, (day, order_id))
+    if not at:
+        return 0
+    before = shopper.ended[at - 1][0]
+    return before.toordinal() if (day - before).days < LONGEST else 0
+
+
+def deliveries(ids: Iterable[int]) -> dict[int, Delivered]:
     """How the delivery of each order went, from its outbound parcels."""
-    rows = ParcelFact.objects.filter(order_id__in=ids, is_counted=True, slice__is_return=False)
+    rows = ParcelFact.objects.filter(order_id__in=list(ids), is_counted=True, slice__is_return=False)
     parcels: dict[int, list[ParcelFact]] = defaultdict(list)
     for fact in rows.select_related("slice").order_by("pk"):
         parcels[fact.order_id].append(fact)
@@ -122,17 +186,18 @@ def deliveries(ids: Collection[int]) -> dict[int, Delivered]:
 def delivery_of(facts: Sequence[ParcelFact]) -> Delivered:
     """The worst of the parcels counts: a problem above late, late above on time."""
     place = (facts[0].slice.project_id, facts[0].slice.store_id)
+    day = min(fact.ready_day for fact in facts)
     is_bad = any(has(fact.flags, name) for fact in facts for name in ENDED_BADLY)
     ends = [end_of(fact) for fact in facts]
     if not all(ends):
-        return Delivered(place, Course.OPEN, None)
+        return Delivered(place, Course.OPEN, day, None)
     ended_at = max(end for end in ends if end)
     if is_bad:
-        return Delivered(place, Course.PROBLEM, ended_at)
+        return Delivered(place, Course.PROBLEM, day, ended_at)
     late = [days for fact in facts if (days := lateness_of(fact)) is not None]
     if not late:
-        return Delivered(place, Course.UNDATED, ended_at)
-    return Delivered(place, Course.LATE if max(late) > 0 else Course.ON_TIME, ended_at)
+        return Delivered(place, Course.UNDATED, day, ended_at)
+    return Delivered(place, Course.LATE if max(late) > 0 else Course.ON_TIME, day, ended_at)
 
 
 def end_of(fact: ParcelFact) -> datetime | None:
@@ -149,15 +214,6 @@ def lateness_of(fact: ParcelFact) -> int | None:
     return fact.estimate_late_days if fact.promise_late_days is None else fact.promise_late_days
 
 
-def orders_placed(keys: Collection[str]) -> Mapping[str, list[datetime]]:
-    """When each shopper placed orders, in order of time."""
-    placed: dict[str, list[datetime]] = defaultdict(list)
-    rows = Order.objects.filter(shopper_key__in=keys, ordered_at__isnull=False).order_by("ordered_at")
-    for key, at in rows.values_list("shopper_key", "ordered_at"):
-        placed[key].append(at)
-    return placed
-
-
 def is_followed(placed: Sequence[datetime], ended_at: datetime, window: int) -> bool:
     """Whether another order was placed after the end, within so many days."""
     at = bisect_right(placed, ended_at)
@@ -169,35 +225,43 @@ def is_followed(placed: Sequence[datetime], ended_at: datetime, window: int) -> 
 
 @dataclass(frozen=True)
 class Repeat:
-    """One way that deliveries went: its orders, and per window the share that was followed by another."""
+    """One way that deliveries went: its shoppers (of the last two courses: orders), and per window the share of those
+    whose window has passed that ordered again.
+    """
 
     course: Course
-    orders: int
+    number: int
     figures: Mapping[int, Figure]
 
 
 def repeat(filters: Filters) -> list[Repeat]:
-    """By course, in their order; filters by courier, channel or destination do not apply to whole orders."""
-    sums = {f"{kind}_{window}": Sum(f"{kind}_{window}") for kind in ("ripe", "again") for window in WINDOWS}
-    rows = rows_of(filters).values("course").order_by().annotate(total=Sum("orders"), **sums_named(sums))
-    by_course = {row["course"]: row for row in rows}
-    return [
-        Repeat(
-            Course(course),
-            row["total"],
-            {window: share_of(row[f"sum_again_{window}"], row[f"sum_ripe_{window}"]) for window in WINDOWS},
-        )
-        for course in Course.values
-        if (row := by_course.get(course))
-    ]
+    """By course, in their order; filters by courier, channel or destination do not apply to whole orders. One query."""
+    names = [f"{kind}_{window}" for kind in ("ripe", "again") for window in WINDOWS]
+    sums = {f"sum_{name}": Sum(name) for name in ("orders", *names)}
+    rows = {row["course"]: row for row in firsts_of(filters).order_by().values("course").annotate(**sums)}
+    return [repeat_of(Course(course), row) for course in Course.values if (row := rows.get(course))]
 
 
-def sums_named(sums: Mapping[str, Sum]) -> dict[str, Sum]:
-    return {f"sum_{name}": one for name, one in sums.items()}
+def repeat_of(course: Course, row: Mapping[str, int]) -> Repeat:
+    number, figures = row["sum_orders"], {}
+    for window in WINDOWS:
+        ripe = row[f"sum_ripe_{window}"]
+        figures[window] = share_of(row[f"sum_again_{window}"], ripe, (NOT_RIPE, number - ripe))
+    return Repeat(course, number, figures if course in COUNTED else {window: share_of(0, 0) for window in WINDOWS})
 
 
-def rows_of(filters: Filters) -> Iterable[RepeatDay]:
+def firsts_of(filters: Filters) -> QuerySet[RepeatDay]:
+    """Rows of the period whose shoppers had none before it in the period, in stores that are chosen and may be seen."""
+    return rows_of(filters).filter(previous__lt=filters.first.toordinal())
+
+
+def rows_of(filters: Filters) -> QuerySet[RepeatDay]:
     stores = filters.chosen.get("store")
     allowed = Q() if filters.seen is None else Q(store_id__in=filters.seen)
     chosen = Q(store_id__in=stores) if stores else Q()
     return RepeatDay.objects.filter(allowed, chosen, day__gte=filters.first, day__lte=filters.last)
+
+
+def orders_shipped(filters: Filters) -> int:
+    """Orders whose first parcel was handed over in the period, each once."""
+    return rows_of(filters).aggregate(n=Sum("orders"))["n"] or 0

@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet, Sum
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +24,7 @@ from tracking.models import Receipt, Run, Write
 from tracking.services.reconcile import CHECKED, Drift
 
 BOUNDS = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)  # seconds; what took longer is in one more bucket
-NEWS, WRITES, DRIFT, COMPARED = "news", "writes", "drift", "compared"  # measures besides the effects
+WRITES, DRIFT, COMPARED = "writes", "drift", "compared"  # measures besides the effects
 LAG_TO_US, LAG_TO_COMMERCETOOLS = "lag_to_us", "lag_to_commercetools"
 COUNTED = "counted"  # when a day was counted, in Unix seconds, as a row of its own
 FRESH = timedelta(minutes=5)
@@ -44,26 +44,31 @@ def count_recent(now: datetime | None = None) -> None:
 
 @transaction.atomic
 def count_day(day: date, now: datetime | None = None) -> None:
-    """Make the rows of one day anew from what is stored of it. A day whose receipts were deleted stays as it is."""
+    """Make the rows of one day anew from what is stored of it. Of what is no longer stored, they stay as they are."""
     since = datetime.combine(day, datetime.min.time(), UTC)
     period = (since, since + timedelta(days=1))
-    rows = [*receipts(period), *writes(period), *comparisons(period)]
-    if not rows and ServiceDay.objects.filter(day=day).exclude(measure=COUNTED).exists():
-        return
-    rows.append(("", COUNTED, 0, int((now or timezone.now()).timestamp())))
-    ServiceDay.objects.filter(day=day).delete()
+    made = {name: rows(period) for name, rows in ORIGINS.items()}
+    gone = [measure for name, rows in made.items() if not rows for measure in MEASURES[name]]
+    ServiceDay.objects.filter(day=day).exclude(measure__in=gone).delete()
     ServiceDay.objects.bulk_create(
         ServiceDay(day=day, upstream=upstream, measure=measure, bucket=bucket, number=number)
-        for upstream, measure, bucket, number in rows
+        for upstream, measure, bucket, number in [
+            *(row for rows in made.values() for row in rows),
+            ("", COUNTED, 0, int((now or timezone.now()).timestamp())),
+        ]
     )
 
 
-def count_all() -> int:
-    """Every day that has receipts, for a rebuild; returns how many."""
-    days = [moment.date() for moment in Receipt.objects.datetimes("received_at", "day", tzinfo=UTC)]
-    for day in days:
-        count_day(day)
-    return len(days)
+def next_day(after: date) -> date | None:
+    """The first day after this one that anything is stored of, for a rebuild."""
+    since = datetime.combine(after + timedelta(days=1), datetime.min.time(), UTC)
+    moments = [
+        Receipt.objects.filter(source=Source.AFTERSHIP, received_at__gte=since).aggregate(at=Min("received_at"))["at"],
+        Write.objects.filter(written_at__gte=since).aggregate(at=Min("written_at"))["at"],
+        Run.objects.filter(kind=RunKind.RECONCILE, finished_at__gte=since).aggregate(at=Min("finished_at"))["at"],
+    ]
+    found = min((moment for moment in moments if moment), default=None)
+    return found.astimezone(UTC).date() if found else None
 
 
 def receipts(period: tuple[datetime, datetime]) -> list[Row]:
@@ -115,6 +120,14 @@ def comparisons(period: tuple[datetime, datetime]) -> list[Row]:
         if number:
             found.append((subject, measure, 0, number))
     return found
+
+
+ORIGINS = {"receipts": receipts, "writes": writes, "comparisons": comparisons}
+MEASURES = {
+    "receipts": [*ReceiptEffect.values, LAG_TO_US],
+    "writes": [WRITES, LAG_TO_COMMERCETOOLS],
+    "comparisons": [COMPARED, DRIFT],
+}
 
 
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -204,7 +204,7 @@ def mended() -> int:
     refresh.refresh(list(Parcel.objects.values_list("pk", flat=True)))
     again = Counter[str]()
     assert sorted(map(tuple, rows())) == stored
-    list(rebuild.days(0, 0, again))
+    list(rebuild.days([], again))
     return again["mended"]
 
 

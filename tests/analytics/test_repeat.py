@@ -1,4 +1,4 @@
-"""Orders again, by how the delivery before went: worked out by hand, and safe to look at twice."""
+"""Shoppers who order again, by how their delivery went: worked out by hand, and safe to look at twice."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from analytics.filters import Filters
-from analytics.models import RepeatDay, RepeatMark
+from analytics.models import FigureState, RepeatDay, RepeatMark
 from analytics.names import Course
 from analytics.refresh import drain
-from analytics.repeat import refresh_day, refresh_stale, repeat
+from analytics.repeat import every_day, orders_shipped, refresh_day, refresh_stale, repeat
+from analytics.statistics import wilson
 from tests import factories as make
-from tests.analytics.worlds import DAY, MONDAY, World
+from tests.analytics.worlds import DAY, MONDAY, World, clock, told
 from tracking.services.shoppers import shopper_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -34,21 +35,34 @@ def shopper(number: int) -> dict[str, Any]:
     return {"shopper_key": shopper_key(f"shopper{number}@example.com")}
 
 
-def orders_again(world: World, number: int, days_after_end: float) -> None:
+def orders_again(world: World, number: int, days_after_end: float, **facts: Any) -> None:
     placed = END + timedelta(days=days_after_end)
-    make.make_order(world.store.project, store=world.store, ordered_at=placed, **shopper(number))
+    make.make_order(world.store.project, **{"store": world.store, "ordered_at": placed} | shopper(number) | facts)
 
 
 def on_time(world: World, number: int, **facts: Any) -> Any:
     return world.parcel(promise=9, scan=4, attempt=50, delivered=50, order=shopper(number), **facts)
 
 
-def counted() -> dict[str, tuple[int, ...]]:
+def days_later(world: World, number: int, days: int, promise: int = 9, **facts: Any) -> Any:
+    """An order that was handed over so many days after the others, and delivered two days later."""
+    hours = 24 * days
+    clocks = {"ordered": hours - 24, "ready": hours, "scan": hours + 4, "attempt": hours + 50, "delivered": hours + 50}
+    return world.parcel(promise=promise, order=shopper(number), **clocks | facts)
+
+
+def counted(filters: Filters = PERIOD) -> dict[str, tuple[int, ...]]:
+    """By course: how many, and of those that ordered again in each window."""
     drain()
-    refresh_day(DAY)
+    for day in every_day():
+        refresh_day(day)
+    return shown(filters)
+
+
+def shown(filters: Filters) -> dict[str, tuple[int, ...]]:
     return {
-        one.course.value: (one.orders, *(int(one.figures[window].numerator) for window in (30, 60, 90)))
-        for one in repeat(PERIOD)
+        one.course.value: (one.number, *(int(one.figures[window].numerator) for window in (30, 60, 90)))
+        for one in repeat(filters)
     }
 
 
@@ -96,6 +110,78 @@ def test_window_that_has_not_passed_has_no_denominator(world: World, monkeypatch
     ]  # fmt: skip
 
 
+def test_shopper_of_three_orders_is_one_person_with_the_first_of_the_period(world: World) -> None:
+    """Handed over on days 0, 10 and 20, each in time but the second; a fourth order came on day 100."""
+    days_later(world, 1, 0)
+    days_later(world, 1, 10, promise=1)
+    days_later(world, 1, 20)
+    orders_again(world, 1, 98)
+    on_time(world, 2)
+    whole = Filters(DAY, DAY + timedelta(days=30), as_of=DAY)
+    assert counted(whole) == {Course.ON_TIME: (2, 1, 1, 1)}
+    from_second = Filters(DAY + timedelta(days=1), DAY + timedelta(days=30), as_of=DAY)
+    assert shown(from_second) == {Course.LATE: (1, 1, 1, 1)}
+    from_third = Filters(DAY + timedelta(days=11), DAY + timedelta(days=30), as_of=DAY)
+    assert shown(from_third) == {Course.ON_TIME: (1, 0, 0, 1)}
+    up_to_second = Filters(DAY, DAY + timedelta(days=10), as_of=DAY)
+    assert shown(up_to_second) == {Course.ON_TIME: (2, 1, 1, 1)}
+    assert orders_shipped(whole) == 4
+
+
+def test_first_of_the_period_is_the_first_that_has_ended(world: World) -> None:
+    """Also where it ends only later: then the other one is no first any more."""
+    first = world.parcel("in_transit", scan=4, promise=1, order=shopper(1))
+    days_later(world, 1, 5)
+    whole = Filters(DAY, DAY + timedelta(days=30), as_of=DAY)
+    assert counted(whole) == {Course.ON_TIME: (1, 0, 0, 0), Course.OPEN: (1, 0, 0, 0)}
+    end = clock(24 * 9)
+    told(first.tracking, status="delivered", clocks={"first_scan": clock(4), "first_attempt": end, "delivered": end})
+    assert counted(whole) == {Course.LATE: (1, 0, 0, 0)}
+
+
+def test_two_orders_of_one_day_are_one_shopper(world: World) -> None:
+    on_time(world, 1)
+    on_time(world, 1)
+    assert counted() == {Course.ON_TIME: (1, 0, 0, 0)}
+
+
+def test_order_in_another_store_is_none_again_and_shopper_of_two_stores_is_one_of_each(world: World) -> None:
+    other = World()
+    on_time(world, 1)
+    on_time(other, 1)
+    orders_again(world, 1, 10, store=other.store)
+    whole = Filters(DAY, DAY + timedelta(days=90), as_of=DAY)
+    assert counted(whole) == {Course.ON_TIME: (2, 0, 0, 0)}
+    orders_again(other, 1, 10)
+    assert counted(whole) == {Course.ON_TIME: (2, 1, 1, 1)}
+    here = Filters(whole.first, whole.last, as_of=DAY, seen=frozenset({world.store.pk}))
+    assert shown(here) == {Course.ON_TIME: (1, 0, 0, 0)}
+
+
+def test_who_ordered_again_at_once_waits_for_the_window_like_all_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a young period would tell of the quick ones alone: 20 days after their ends, nobody is in any window."""
+    monkeypatch.setattr("analytics.repeat.timezone.now", lambda: END + timedelta(days=20))
+    for number in range(5):
+        on_time(world, number)
+        orders_again(world, number, number)
+    counted()
+    (found,) = repeat(PERIOD)
+    assert (found.number, found.figures[30].denominator, found.figures[30].value) == (5, 0, None)
+    assert [number for _words, number in found.figures[30].left_out] == [5]
+
+
+def test_interval_is_wilson_s_over_people(world: World) -> None:
+    for number in range(20):
+        on_time(world, number)
+        if number < 5:
+            orders_again(world, number, 3)
+    counted()
+    figure = repeat(PERIOD)[0].figures[30]
+    assert (figure.value, figure.low, figure.high) == (0.25, *wilson(5, 20))
+
+
 def test_order_counts_once_on_the_day_of_its_first_parcel(world: World) -> None:
     first = on_time(world, 1)
     later = on_time(world, 2, ready=30)
@@ -117,14 +203,15 @@ def test_stores_that_may_not_be_seen_are_left_out(world: World) -> None:
         (None, {"store": (world.store.pk + 1,)}, 0),
     ):
         found = repeat(Filters(DAY, DAY, as_of=DAY, chosen=chosen, seen=seen))
-        assert sum(one.orders for one in found) == expected
+        assert sum(one.number for one in found) == expected
 
 
-def test_days_are_looked_at_again_once_a_day_until_their_windows_close() -> None:
+def test_days_are_looked_at_again_until_their_windows_close_the_newest_more_often() -> None:
     assert refresh_stale(seconds=60) == 150
     assert refresh_stale(seconds=60) == 0
-    RepeatMark.objects.filter(day=timezone.localdate()).update(made_at=timezone.now() - timedelta(hours=21))
-    assert refresh_stale(seconds=60) == 1
+    for hours, expected in ((2, 2), (21, 150)):
+        RepeatMark.objects.update(made_at=timezone.now() - timedelta(hours=hours))
+        assert refresh_stale(seconds=60) == expected
     assert refresh_stale(seconds=0) == 0
     assert RepeatMark.objects.count() == 150
 
@@ -135,3 +222,13 @@ def test_database_refuses_more_orders_again_than_orders_that_could() -> None:
     RepeatDay.objects.create(day=date(2026, 10, 5), project_id=1, course="late")
     with pytest.raises(IntegrityError), transaction.atomic():
         RepeatDay.objects.create(day=date(2026, 10, 5), project_id=1, course="late")
+
+
+def test_after_a_rebuild_old_days_are_looked_at_once_more() -> None:
+    long_ago = timezone.localdate() - timedelta(days=400)
+    RepeatDay.objects.create(day=long_ago, project_id=1, course="late", orders=7)
+    assert refresh_stale(seconds=60) == 150
+    FigureState.objects.update_or_create(pk=1, defaults={"rebuilt_at": timezone.now()})
+    assert refresh_stale(seconds=60) == 1
+    assert not RepeatDay.objects.exists()
+    assert refresh_stale(seconds=60) == 0

@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
+from analytics import rebuild
 from analytics.models import ServiceDay
-from analytics.service import count_day, count_recent, lag_at, measure_service
+from analytics.service import MEASURES, count_day, count_recent, lag_at, measure_service
 from tests import factories as make
 from tests.tracking.services.snapshots import START, document, receipt, scan
 from tracking.enums import ReceiptEffect, RunKind, Source
@@ -76,6 +78,69 @@ def test_counting_twice_changes_nothing_and_deleted_receipts_take_nothing_away()
     count_day(DAY)
     again = list(ServiceDay.objects.exclude(measure="counted").values_list("upstream", "measure", "bucket", "number"))
     assert sorted(again) == sorted(once) != []
+
+
+def rows() -> set[tuple[Any, ...]]:
+    found = ServiceDay.objects.exclude(measure="counted").values_list("day", "upstream", "measure", "bucket", "number")
+    return set(found)
+
+
+def three_days() -> None:
+    """News on the first, a write on the second, a comparison on the third, and nothing for weeks before it."""
+    came(ReceiptEffect.CHANGED, 3)
+    came(ReceiptEffect.REPEATED, 3)
+    make.make_write(make.make_order(), written_at=NOON + timedelta(days=1), news_at=NOON)
+    run = make.make_run(kind=RunKind.RECONCILE, subject="commercetools:demo")
+    Run.objects.filter(pk=run.pk).update(counts={"checked": 9, "not_written": 1}, finished_at=NOON + timedelta(days=40))
+
+
+def test_rebuild_counts_every_day_to_the_digit() -> None:
+    three_days()
+    days = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=40)]
+    for day in days:
+        count_day(day)
+    once, figures_before = rows(), measure_service(DAY, days[-1])
+    assert {row[0] for row in once} == set(days)
+    ServiceDay.objects.all().delete()
+    call_command("rebuild_facts")
+    assert rows() == once
+    assert measure_service(DAY, days[-1]) == figures_before
+    ServiceDay.objects.filter(measure="changed").update(number=99)
+    call_command("rebuild_facts")
+    assert rows() == once
+
+
+def test_rebuild_goes_on_in_the_part_where_it_was_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    three_days()
+    walk = rebuild.walk(rebuild.begin(is_whole=True))
+    next(walk)
+    walk.close()
+    (counted,) = ServiceDay.objects.filter(measure="counted").values_list("day", flat=True)
+    assert (counted, rebuild.begin().cursor) == (DAY, {"part": 3, "at": [DAY.toordinal()]})
+    again: list[date] = []
+    monkeypatch.setattr(rebuild, "count_day", again.append)
+    call_command("rebuild_facts")
+    assert again == [DAY + timedelta(days=1), DAY + timedelta(days=40)]
+
+
+def test_what_is_no_longer_stored_stays_counted_beside_what_is() -> None:
+    came(ReceiptEffect.CHANGED, 3)
+    make.make_write(make.make_order(), written_at=NOON, news_at=NOON - timedelta(seconds=3))
+    count_day(DAY)
+    once = rows()
+    Receipt.objects.all().delete()
+    call_command("rebuild_facts")
+    assert rows() == once
+    assert {row[2] for row in once} == {"changed", "lag_to_us", "writes", "lag_to_commercetools"}
+
+
+def test_every_measure_has_an_origin() -> None:
+    """Else rows of it would be made twice, or stay for ever."""
+    three_days()
+    for days in (0, 1, 40):
+        count_day(DAY + timedelta(days=days))
+    known = {measure for measures in MEASURES.values() for measure in measures}
+    assert {row[2] for row in rows()} <= known
 
 
 def test_today_is_counted_again_and_yesterday_once_more_after_its_end() -> None:

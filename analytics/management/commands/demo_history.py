@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from analytics.history.rows import Year, places_of
 from analytics.history.world import FRONTS
-from analytics.repeat import every_day, refresh_day
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Courier, Project, Route, Store
 from tracking.management.commands._arguments import Progress, bar
 from tracking.models import Order
@@ -52,8 +51,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{orders:,} orders with {year.made:,} parcels of a year, in {seconds:.0f} s.")
         if not options["without_figures"]:
             call_command("rebuild_facts", stdout=self.stdout, stderr=self.stderr)
-            for day in every_day():  # the worker looks back over the last months only
-                refresh_day(day)
 
 
 def refuse_real_projects() -> None:
