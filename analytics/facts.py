@@ -23,7 +23,7 @@ from tracking.payloads.from_aftership import actor_of
 from tracking.services.clocks import EXCEPTIONS
 from tracking.services.promise import day_after, kept_days
 
-VERSION = 2  # 2: spreads are summed by month, too
+VERSION = 3  # 2: spreads are summed by month, too; 3: who was warned
 DAY = timedelta(days=1)
 LATE_PICKUP_HOURS = 48.0
 WILL_NOT_ARRIVE = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED})
@@ -34,7 +34,7 @@ COLUMNS = (
     "order__destination_country", "order__ordered_at", "order__order_state", "order__deleted_at",
     "tracking__account_id", "tracking__courier", "tracking__requested_courier", "tracking__status", "tracking__subtag",
     "tracking__eta", "tracking__clocks", "tracking__tallies", "tracking__estimates", "tracking__opened_at",
-    "tracking__received_at", "tracking__forgotten_at",
+    "tracking__received_at", "tracking__forgotten_at", "warned_at", "asked_at",
 )  # fmt: skip
 Row = Mapping[str, Any]
 SliceKey = tuple[int, int, int, str, str, str, bool]
@@ -173,6 +173,8 @@ def flags_of(fact: ParcelFact, row: Row, *, is_zoneless: bool) -> Iterator[str]:
         yield "created"
         yield from coverage_flags(fact, row)
         yield from outcome_flags(fact)
+        if is_warned(fact, row):
+            yield "warned"
         yield from promise_flags(fact)
         if is_zoneless:
             yield "zoneless"
@@ -222,6 +224,13 @@ def outcome_flags(fact: ParcelFact) -> Iterator[str]:
             yield "first_try"
     if is_delivered:
         yield "gapped" if fact.order_hours is None else "complete"
+
+
+def is_warned(fact: ParcelFact, row: Row) -> bool:
+    """Had trouble, and its shopper heard of it from us before asking; one who never asked was warned in time."""
+    has_trouble = fact.exception_at is not None and fact.status not in (ParcelStatus.PENDING, ParcelStatus.EXPIRED)
+    told, asked = row["warned_at"], row["asked_at"]
+    return has_trouble and told is not None and (asked is None or told <= asked)
 
 
 def promise_flags(fact: ParcelFact) -> Iterator[str]:

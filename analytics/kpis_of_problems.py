@@ -152,6 +152,17 @@ ALL = (
         words=(_("those that were delivered after all"), TROUBLED),
         definition=_("Share of parcels with an exception that were delivered."),
     ),
+    rate(
+        "warned_first",
+        _("Warned first"),
+        "warned",
+        "troubled",
+        section="problems",
+        better="more",
+        words=(_("those whose shopper we told of it before any ticket about trouble of the order"), TROUBLED),
+        definition=_("Share of parcels with an exception whose shopper heard of it from us first. Where AfterShip or "
+                     "nobody tells shoppers, it says nothing."),
+    ),
     stuck(
         "stalled_before_scan", _("Stalled before the first scan"), Spread.UNSCANNED, STUCK_DAYS["unscanned"],
         "ready_day", "covered",

@@ -163,6 +163,7 @@ class DayCount(models.Model):
     zoneless = models.IntegerField(default=0)
     revised = models.IntegerField(default=0)
     moved_later = models.IntegerField(default=0)
+    warned = models.IntegerField(default=0)
     attempts = models.IntegerField(default=0)
     revisions = models.IntegerField(default=0)
 

@@ -71,6 +71,7 @@ FLAGS = (
     "zoneless",  # a clock that counts here has no offset
     "revised",  # its estimate changed at least once
     "moved_later",  # … to a later day at least once
+    "warned",  # ever an exception, and the shopper was told of it before asking about trouble
 )
 NUMBERS = ("attempts", "revisions")
 COUNTS = FLAGS + NUMBERS

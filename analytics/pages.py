@@ -185,7 +185,7 @@ PAGES: dict[str, PageOf] = {
             [
                 Tiles(_("Ever and now"), [
                     "exception_rate", "exceptions_now", "recovery_rate", "recovery_p50", "recovery_p90",
-                    "attempts_per_delivery", "stalled_before_scan", "stalled_in_transit",
+                    "warned_first", "attempts_per_delivery", "stalled_before_scan", "stalled_in_transit",
                 ]),
                 Trend(_("Exception rate"), ["exception_rate"], _("Ever had an exception, by cohort.")),
                 Split(_("Exceptions by reason"), "exception_rate", _("One parcel may have several reasons.")),
@@ -196,8 +196,8 @@ PAGES: dict[str, PageOf] = {
                     "returned_of_exceptions",
                 ]),
                 Grid(_("By courier"), [
-                    "created", "exception_rate", "recovery_rate", "lost_rate", "damaged_rate", "returned_rate",
-                    "stalled_before_scan", "stalled_in_transit",
+                    "created", "exception_rate", "recovery_rate", "warned_first", "lost_rate", "damaged_rate",
+                    "returned_rate", "stalled_before_scan", "stalled_in_transit",
                 ], "courier"),
             ],
         ),

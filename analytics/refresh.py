@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from analytics.counted import Sums, counted_as
@@ -24,7 +25,9 @@ from analytics.facts import COLUMNS, SliceKey, fact_of, slice_of, slice_row
 from analytics.models import FigureState, ParcelFact, Slice
 from analytics.roll_ups import add, drop_empty
 from stores.zones import zone, zone_name
-from tracking.models import Change, Parcel
+from tracking.models import Change, Contact, Message, Parcel
+from tracking.models.contacts import ABOUT_TROUBLE
+from tracking.models.messages import TOLD, WARNINGS
 from tracking.services.rows import upsert_rows
 
 logger = structlog.get_logger("trackbridge.figures")
@@ -113,7 +116,7 @@ def refresh(parcel_ids: Collection[int]) -> int:
     lock()
     now, sums, facts = timezone.now(), Sums(), []
     known = dict(ParcelFact.objects.filter(pk__in=parcel_ids).values_list("pk", "counted"))
-    rows = list(Parcel.objects.filter(pk__in=parcel_ids).order_by("pk").values(*COLUMNS))
+    rows = rows_of(parcel_ids)
     slices = slice_ids({slice_of(row) for row in rows})
     changed = 0
     for row in rows:
@@ -132,6 +135,17 @@ def refresh(parcel_ids: Collection[int]) -> int:
     drop_empty()
     FigureState.objects.filter(pk=1).update(changed_at=now)
     return changed
+
+
+def rows_of(parcel_ids: Collection[int]) -> list[dict[str, Any]]:
+    """What facts are made of: one query."""
+    told = Message.objects.filter(parcel=OuterRef("pk"), kind__in=WARNINGS, state__in=TOLD).order_by("sent_at")
+    asked = Contact.objects.filter(order=OuterRef("order_id"), cause__in=ABOUT_TROUBLE).order_by("opened_at")
+    moments = {
+        "warned_at": Subquery(told.values("sent_at")[:1]),
+        "asked_at": Subquery(asked.values("opened_at")[:1]),
+    }
+    return list(Parcel.objects.filter(pk__in=parcel_ids).order_by("pk").annotate(**moments).values(*COLUMNS))
 
 
 def slice_ids(keys: Collection[SliceKey]) -> dict[SliceKey, int]:

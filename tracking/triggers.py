@@ -1,6 +1,7 @@
 """Marks of changed rows, made by triggers: a bulk UPDATE, a form of the console and a hand in psql all leave one.
 
-    UPDATE of a column below, INSERT of a parcel ─ trigger ─> tracking_change (kind, subject), same transaction
+    UPDATE of a column below, INSERT of a parcel ─┐
+    a shopper is warned, or asks about trouble ───┴─ trigger ─> tracking_change (kind, subject), same transaction
 
 They are no part of a migration: SQLite loses the triggers of a table that it rebuilds, and PostgreSQL refuses to alter
 a column that one looks at. So ``migrate`` drops them before and makes them after its work, whatever it did.
@@ -8,10 +9,14 @@ a column that one looks at. So ``migrate`` drops them before and makes them afte
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tracking.models.contacts import ABOUT_TROUBLE
+from tracking.models.messages import TOLD, WARNINGS
 
 # Columns by table: what a figure follows from. Others (versions, what we wrote, texts) may change as they like.
 WATCHED = {
@@ -29,11 +34,15 @@ WATCHED = {
     ),
 }  # fmt: skip
 TABLES = {"store": "stores_store"}  # others: tracking_<kind>
-PREFIX = "trackbridge_change_3"  # rises with every change of what is below or above
-POSTGRESQL_FUNCTION = f"""
-CREATE OR REPLACE FUNCTION {PREFIX}() RETURNS trigger LANGUAGE plpgsql AS $$
+PREFIX = "trackbridge_change_4"  # rises with every change of what is below or above
+SUBJECTS = ("id", "order_id", "parcel_id")  # columns that say which row the mark is about
+
+
+def postgresql_function(subject: str) -> str:
+    return f"""
+CREATE OR REPLACE FUNCTION {PREFIX}_{subject}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO tracking_change (kind, subject) VALUES (TG_ARGV[0], NEW.id::text);
+    INSERT INTO tracking_change (kind, subject) VALUES (TG_ARGV[0], NEW.{subject}::text);
     RETURN NULL;
 END $$
 """  # noqa: S608 a name of ours
@@ -41,21 +50,55 @@ END $$
 
 def statements(vendor: str) -> dict[str, str]:
     """The triggers to make, by name."""
-    made = {f"{PREFIX}_{kind}": ("UPDATE", kind, is_changed(vendor, names)) for kind, names in WATCHED.items()}
-    made[f"{PREFIX}_new_parcel"] = ("INSERT", "parcel", "")
-    return {name: trigger(vendor, name, *facts) for name, facts in made.items()}
+    made = {
+        f"{PREFIX}_{kind}": trigger(vendor, f"{PREFIX}_{kind}", ("UPDATE", table_of(kind)), (kind, "id"),
+                                    f"WHEN ({is_changed(vendor, names)})")
+        for kind, names in WATCHED.items()
+    }  # fmt: skip
+    for name, (event, kind, subject, condition) in OTHERS.items():
+        made[name] = trigger(vendor, name, event, (kind, subject), condition)
+    return made
+
+
+def table_of(kind: str) -> str:
+    return TABLES.get(kind, f"tracking_{kind}")
+
+
+def one_of(values: Iterable[str]) -> str:
+    return "(" + ", ".join(f"'{value}'" for value in sorted(values)) + ")"
+
+
+IS_WARNING = f"NEW.parcel_id IS NOT NULL AND NEW.kind IN {one_of(WARNINGS)}"
+# What is no change of a watched column, by name: what happens to which table, what it marks, and when.
+OTHERS = {
+    f"{PREFIX}_new_parcel": (("INSERT", "tracking_parcel"), "parcel", "id", ""),
+    f"{PREFIX}_new_warning": (
+        ("INSERT", "tracking_message"), "parcel", "parcel_id", f"WHEN ({IS_WARNING} AND NEW.state IN {one_of(TOLD)})",
+    ),
+    f"{PREFIX}_warning": (
+        ("UPDATE", "tracking_message"), "parcel", "parcel_id",
+        f"WHEN ({IS_WARNING} AND (OLD.state IN {one_of(TOLD)}) <> (NEW.state IN {one_of(TOLD)}))",
+    ),
+    f"{PREFIX}_new_contact": (
+        ("INSERT", "tracking_contact"), "order", "order_id",
+        f"WHEN (NEW.order_id IS NOT NULL AND NEW.cause IN {one_of(ABOUT_TROUBLE)})",
+    ),
+}  # fmt: skip
 
 
 def is_changed(vendor: str, columns: tuple[str, ...]) -> str:
     differs = "IS DISTINCT FROM" if vendor == "postgresql" else "IS NOT"
-    return f"WHEN ({' OR '.join(f'OLD.{name} {differs} NEW.{name}' for name in columns)})"
+    return " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in columns)
 
 
-def trigger(vendor: str, name: str, event: str, kind: str, condition: str) -> str:
-    head = f"CREATE TRIGGER {name} AFTER {event} ON {TABLES.get(kind, 'tracking_' + kind)} FOR EACH ROW {condition}"
+def trigger(vendor: str, name: str, event: tuple[str, str], mark: tuple[str, str], condition: str) -> str:
+    """``event``: what happens to which table. ``mark``: its kind, and the column of its subject."""
+    (what, table), (kind, subject) = event, mark
+    head = f"CREATE TRIGGER {name} AFTER {what} ON {table} FOR EACH ROW {condition}"
     if vendor == "postgresql":
-        return f"{head} EXECUTE FUNCTION {PREFIX}('{kind}')"
-    return f"{head} BEGIN INSERT INTO tracking_change (kind, subject) VALUES ('{kind}', NEW.id); END"  # noqa: S608
+        return f"{head} EXECUTE FUNCTION {PREFIX}_{subject}('{kind}')"
+    insert = f"INSERT INTO tracking_change (kind, subject) VALUES ('{kind}', NEW.{subject})"  # noqa: S608 likewise
+    return f"{head} BEGIN {insert}; END"
 
 
 def install(*, using: str, **_: Any) -> None:
@@ -69,7 +112,8 @@ def install(*, using: str, **_: Any) -> None:
     remove(using=using)
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
-            cursor.execute(POSTGRESQL_FUNCTION)
+            for subject in SUBJECTS:
+                cursor.execute(postgresql_function(subject))
         for statement in wanted.values():
             cursor.execute(statement)
 

@@ -121,8 +121,9 @@ class Year:
             upsert_rows(batch.parcels, ["id"])
             insert_rows(batch.contacts)
             if not self.leaves_marks:  # facts are made of the whole year at once: nobody need count these one by one
-                made = [str(one.pk) for one in batch.parcels]
-                Change.objects.filter(kind=Change.Kind.PARCEL, subject__in=made).delete()
+                rows = {Change.Kind.PARCEL: batch.parcels, Change.Kind.ORDER: batch.orders}
+                for kind, made in rows.items():
+                    Change.objects.filter(kind=kind, subject__in=[str(one.pk) for one in made]).delete()
         self.made += len(batch.parcels)
         return self.made
 

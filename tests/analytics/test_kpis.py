@@ -13,18 +13,23 @@ Hours count from Monday, 5 October 2026, midnight in Berlin; the day asked is th
   H    96      -      -         -      -                -         no route, no tracking
   I    96    100      -         -      -                -         expired
   J   100    110      -         -      -                -         damaged, at another courier than we asked for
+
+Of B, D, E and J, which had an exception, B's shopper was told of it before asking; D's had asked before, E's mail came
+back, and J's was about its departure.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from analytics.behind import behind
 from analytics.kpis import KPIS, measure
-from tests.analytics.worlds import FILTERS, World, told
-from tests.factories import make_route
+from tests.analytics.worlds import FILTERS, MONDAY, World, told
+from tests.factories import make_contact, make_message, make_route
+from tracking.models import Parcel
 
 pytestmark = pytest.mark.django_db
 NOT_REACHED = None
@@ -54,7 +59,7 @@ def world() -> World:
         **trouble(gap=20, attempts=1),
         **routed,
     )
-    world.parcel(
+    weather = world.parcel(
         ready=0,
         scan=20,
         exception=40,
@@ -78,7 +83,7 @@ def world() -> World:
         **trouble("attempt_failed AttemptFail_002", gap=48, attempts=2),
         **routed,
     )
-    world.parcel(
+    lost = world.parcel(
         "lost",
         ready=24,
         scan=40,
@@ -88,7 +93,7 @@ def world() -> World:
         **trouble("lost Exception_013", gap=60),
         **routed,
     )
-    world.parcel(
+    sent_back = world.parcel(
         "returned",
         ready=24,
         scan=30,
@@ -121,7 +126,18 @@ def world() -> World:
         **routed,
     )
     told(damaged.tracking, requested_courier="dhl-germany")
+    warn(weather, 44, asked=50)
+    warn(lost, 102, asked=90)
+    warn(sent_back, 52, state="bounced")
+    warn(damaged, 112, kind="in_transit")
     return world
+
+
+def warn(parcel: Parcel, hours: float, *, asked: float | None = None, **facts: Any) -> None:
+    """Its shopper was sent a mail of trouble, and opened a ticket."""
+    make_message(parcel, **{"kind": "exception", "sent_at": MONDAY + timedelta(hours=hours)} | facts)
+    if asked is not None:
+        make_contact(parcel.order, cause="problem", opened_at=MONDAY + timedelta(hours=asked))
 
 
 # key: value, numerator, denominator
@@ -186,6 +202,7 @@ EXPECTED: dict[str, tuple[float | None, float, int]] = {
     "returned_rate": (1 / 8, 1, 8),
     "returned_of_exceptions": (1 / 4, 1, 4),
     "recovery_rate": (1 / 4, 1, 4),
+    "warned_first": (1 / 4, 1, 4),
     "stalled_before_scan": (1 / 9, 1, 9),
     "stalled_in_transit": (2 / 3, 2, 3),
 }

@@ -15,9 +15,9 @@ from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
 from analytics.names import COUNTS
 from stores.models import Route
 from tests.analytics.worlds import MONDAY, World, told
-from tests.factories import make_order, make_parcel, make_route
+from tests.factories import make_contact, make_message, make_order, make_parcel, make_route
 from tracking.enums import JobKind
-from tracking.models import Change, Job, Order, Parcel, Tracking
+from tracking.models import Change, Contact, Job, Message, Order, Parcel, Tracking
 from tracking.services.pump import drain_everything
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -66,6 +66,37 @@ def test_what_no_figure_asks_for_leaves_none(world: World) -> None:
     Tracking.objects.update(last_message="Still on its way", status="delivered")
     Order.objects.update(version=9)
     assert marks() == []
+
+
+def test_warning_and_asking_leave_a_mark_and_other_mails_and_tickets_none(world: World) -> None:
+    parcel = world.parcel("exception", exception=4)
+    marks()
+    message = make_message(parcel, kind="exception", state="sending", sent_at=None)
+    make_message(parcel, kind="in_transit")
+    make_contact(parcel.order, cause="none")
+    assert marks() == []
+    Message.objects.filter(pk=message.pk).update(state="sent", sent_at=MONDAY)
+    assert marks() == [("parcel", str(parcel.pk))]
+    Message.objects.filter(pk=message.pk).update(delivered_at=MONDAY, state="complained")
+    assert marks() == []
+    Message.objects.filter(pk=message.pk).update(state="bounced")
+    assert marks() == [("parcel", str(parcel.pk))]
+    make_contact(parcel.order, cause="late")
+    assert marks() == [("order", str(parcel.order_id))]
+
+
+def test_warned_is_who_heard_of_it_before_asking(world: World) -> None:
+    parcel = world.parcel("exception", exception=4)
+    assert world.figure("warned_first").numerator == 0
+    mail = make_message(parcel, kind="delayed", sent_at=MONDAY + timedelta(hours=5))
+    assert world.figure("warned_first").numerator == 1
+    make_contact(parcel.order, cause="late", opened_at=MONDAY + timedelta(hours=6))
+    assert world.figure("warned_first").numerator == 1
+    make_contact(parcel.order, cause="stalled", opened_at=MONDAY + timedelta(hours=4))
+    assert world.figure("warned_first").numerator == 0
+    Contact.objects.all().delete()
+    Message.objects.filter(pk=mail.pk).update(state="bounced")
+    assert (world.figure("warned_first").numerator, world.figure("warned_first").denominator) == (0, 1)
 
 
 def test_a_change_that_is_undone_leaves_no_mark(world: World) -> None:

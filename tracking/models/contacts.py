@@ -9,6 +9,9 @@ from stores.fields import EncryptedTextField
 from stores.statuses import ParcelStatus
 from tracking.enums import ContactCause
 
+# Causes of tickets that ask about trouble of a parcel.
+ABOUT_TROUBLE = frozenset({ContactCause.PROBLEM, ContactCause.STALLED, ContactCause.LATE})
+
 
 class HashKey(models.Model):
     """The key of one kind of keyed hash. Made once; a change would make strangers of all who are known.

@@ -14,6 +14,10 @@ MAY_HAVE_ARRIVED = frozenset(
     {MessageState.SENDING, MessageState.SENT, MessageState.UNSURE, MessageState.BOUNCED, MessageState.COMPLAINED}
 )
 WAITING = frozenset({MessageState.PLANNED, MessageState.HELD})
+# … of one that the shopper was told by, as far as anybody can know.
+TOLD = frozenset({MessageState.SENT, MessageState.COMPLAINED})
+# What tells of trouble: who gets one of these was warned.
+WARNINGS = frozenset({MessageKind.DELAYED, MessageKind.EXCEPTION, MessageKind.RETURNING, MessageKind.RETURNED})
 
 
 class Message(models.Model):
