@@ -9,14 +9,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stores.models import AfterShipAccount, CarrierMapping, Courier, Project, Route
+from stores.models import AfterShipAccount, CarrierMapping, Courier, Project, Revision, Route
+from stores.revisions import Draft
+from stores.rule_set import snapshot
 from tests.end_to_end.test_seed_case import envelope
 from tests.end_to_end.world import SECRET, World, parcel
 from tracking.enums import JobKind, ProblemKind, ReceiptState, Source
 from tracking.management.commands.sync_order import Command as SyncOrder
-from tracking.models import Attempt, Job, Order, Problem, Receipt, Tracking
+from tracking.models import Attempt, Job, Order, Parcel, Problem, Receipt, Tracking
 from tracking.services import connections
+from tracking.services.promise import promised_day
 from tracking.services.pump import drain_everything
+from tracking.services.rules import change_rules
 from tracking.services.setup import set_up
 
 NUMBER, OTHER = "00340434161094000001", "1Z999AA10123456784"
@@ -116,16 +120,48 @@ def test_what_aftership_is_told_of_a_parcel(world: World) -> None:
     assert told["order_number"] == "DE-1001"
     assert told["destination_country_region"] == "DEU"
     assert told["destination_postal_code"] == "10115"
-    assert told["language"] == "de"
-    assert not told["customers"], "nobody asked AfterShip to write to shoppers"
 
 
-def test_the_shoppers_address_goes_along_only_where_aftership_notifies(world: World) -> None:
-    Route.objects.update(notify=Route.Notify.AFTERSHIP)
+def for_messages(world: World) -> tuple[Any, Any, Any]:
+    """What AfterShip has of one tracking for its own messages alone: customers, language, promised day."""
+    (told,) = world.sandbox.trackings("main")
+    promise = (told["order_promised_delivery_date"] or {}).get("promised_delivery_date")
+    return told["customers"] or [], told["language"], promise
+
+
+@pytest.mark.parametrize("notify", [Route.Notify.OFF, Route.Notify.PLATFORM])
+def test_what_messages_need_is_not_sent_where_aftership_writes_none(world: World, notify: str) -> None:
+    Route.objects.update(notify=notify, promise_days=3)
     world.order(parcel(NUMBER))
     world.work()
-    (told,) = world.sandbox.trackings("main")
-    assert [customer["email"] for customer in told["customers"]] == ["anna.muster@example.com"]
+    assert for_messages(world) == ([], None, None)
+
+
+def test_what_messages_need_goes_along_where_aftership_writes(world: World) -> None:
+    Route.objects.update(notify=Route.Notify.AFTERSHIP, promise_days=3)
+    world.order(parcel(NUMBER))
+    world.work()
+    promised = promised_day(Parcel.objects.get())
+    customer = {"role": "buyer", "email": "anna.muster@example.com", "language": "de"}
+    assert promised is not None
+    assert for_messages(world) == ([customer], "de", promised.isoformat())
+
+
+def test_a_route_that_changes_hands_takes_away_what_messages_need_and_gives_it_back(world: World) -> None:
+    route = Route.objects.get()
+    Route.objects.update(notify=Route.Notify.AFTERSHIP, promise_days=3)
+    order = world.order(parcel(NUMBER))
+    world.work()
+    since, before = world.mark(), for_messages(world)
+    for notify in ("platform", "aftership", "off"):
+        words = snapshot(Route.objects.get()) | {"notify": notify}
+        change_rules([Draft("route", route.pk, words)], actor=None, source=Revision.Source.CONSOLE, reason="Hands")
+        world.work()
+        assert for_messages(world) == (before if notify == "aftership" else ([], "de", None)), notify
+    assert len(world.calls("aftership", since)) == 3, "one PUT each"
+    world.change(order, {"action": "setLocale", "locale": "fr-FR"})
+    world.work()
+    assert len(world.calls("aftership", since)) == 3, "what is off stays off, and costs no call"
 
 
 def test_the_narrowest_mapping_of_a_carrier_text_wins(world: World) -> None:

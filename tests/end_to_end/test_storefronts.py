@@ -22,11 +22,11 @@ ITEMS = [{"id": "li-1", "quantity": 1}, {"id": "li-2", "quantity": 1}]
 
 @dataclass(frozen=True)
 class Context:
-    """What AfterShip was told of one parcel."""
+    """What AfterShip was told of one parcel; language and promise only where AfterShip itself writes to shoppers."""
 
     account: str
     courier: str
-    language: str
+    language: str | None
     promised_days: int | None
     country: str
 
@@ -66,7 +66,7 @@ def route(world: World, account: str, **facts: Any) -> Route:
         key=account, api_url=world.account.api_url, api_key=key, webhook_secret=secret
     )
     forget()
-    return Route.objects.create(project=world.project, account=row, **facts)
+    return Route.objects.create(project=world.project, account=row, notify=Route.Notify.AFTERSHIP, **facts)
 
 
 def maps(carrier: str, slug: str, **scope: Any) -> None:
@@ -119,7 +119,7 @@ def test_each_storefront_gets_its_own_context_and_its_news_come_back_to_the_very
     assert told(shops) == {
         AUSTRIAN: Context("austria", "austrian-post", "de", 2, "AUT"),
         SWISS: Context("switzerland", "swiss-post", "fr", 7, "LIE"),
-        "00340434161094000001": Context("main", "dhl-germany", "de", None, "DEU"),
+        "00340434161094000001": Context("main", "dhl-germany", None, None, "DEU"),
         GERMAN: Context("outlet", "deutsch-post", "de", 9, "DEU"),
         DPD: Context("business", "dpd-de", "en", None, "DEU"),
     }
@@ -183,7 +183,7 @@ def test_an_unrouted_parcel_is_linked_when_a_rule_comes_much_later(shops: World)
     )
     reapply_rules([shops.project])
     shops.work()
-    assert told(shops) == {SWISS: Context("austria", "swiss-post", "de", None, "CHE")}
+    assert told(shops) == {SWISS: Context("austria", "swiss-post", None, None, "CHE")}
     assert shops.carried(order)[lost["id"]]["tb_status"] == "pending"
     problem.refresh_from_db()
     assert (problem.closed_at is not None, problem.closed_reason) == (True, f"Routed by #{late.pk}.")

@@ -10,9 +10,11 @@ from tracking.payloads.to_aftership import (
     TrackingRequest,
     clean_number,
     country_alpha3,
+    digest,
     language,
     missing_fields,
     tracking_fields,
+    update_fields,
 )
 
 BERLIN = Destination(country="DE", state="BE", city="Berlin", postal_code="10115")
@@ -151,6 +153,25 @@ class TestFields:
     def test_no_customer_is_sent_unless_aftership_shall_write_to_them(self):
         fields = tracking_fields(TrackingRequest(id="a", tracking_number="ABCD", destination=BERLIN, locale="de"))
         assert "customers" not in fields
+
+    def test_an_update_takes_away_what_messages_need_and_a_put_can_clear(self):
+        request = TrackingRequest(id="a", tracking_number="ABCD")
+        cleared = {"destination_state": "", "destination_city": "", "destination_postal_code": ""}
+        cleared |= {"shipment_direction": "forward"}
+        assert update_fields(request, settles_messages=False) == cleared
+        assert update_fields(request, settles_messages=True) == cleared | {
+            "customers": [],
+            "order_promised_delivery_date": {"promised_delivery_date": None},
+        }
+
+    def test_what_is_cleared_is_the_same_to_us_as_what_was_never_there(self):
+        request = TrackingRequest(id="a", tracking_number="ABCD")
+        known = digest(tracking_fields(request))
+        assert digest(update_fields(request, settles_messages=True)) == known
+        shown = {"order_promised_delivery_date": {"promised_delivery_date": None, "promised_delivery_date_min": None}}
+        assert digest(shown) == known
+        promised = TrackingRequest(id="a", tracking_number="ABCD", promised_date=date(2026, 11, 24))
+        assert digest(tracking_fields(promised)) != known
 
     def test_customer_without_a_language(self):
         request = TrackingRequest(id="a", tracking_number="ABCD", notify_email="a@example.com")

@@ -32,12 +32,15 @@ CHANGEABLE = frozenset(
     {
         "language",
         "customers",
+        "order_promised_delivery_date",
         "shipment_direction",
         "tracking_account_number",
         "tracking_key",
         *(f"{side}_{part}" for side in ("origin", "destination") for part in PLACE),
     }
 )
+# Of what its messages need, what a PUT can take away again: null is documented for the promise, none for the language.
+UNTOLD = {"customers": [], "order_promised_delivery_date": {"promised_delivery_date": None}}
 # AfterShip documents two forms of the ship date; ours is ISO. As a mapping's extra field, this asks for the other one.
 COMPACT_DATE = "YYYYMMDD"
 
@@ -46,8 +49,10 @@ COMPACT_DATE = "YYYYMMDD"
 class TrackingRequest:
     """What we know of a parcel. ``id`` is our Tracking row's, so that a repeated POST is harmless.
 
-    ``courier`` "" lets AfterShip detect it, ``notify_email`` "" sends no customer: an e-mail there may start
-    AfterShip's own mails to the shopper. ``extra_fields`` have AfterShip's names and win over what the order says.
+    ``courier`` "" lets AfterShip detect it. ``notify_email``, ``locale`` and ``promised_date`` are for AfterShip's own
+    messages, and blank where it sends none: an e-mail there may start them. The order's ids and day are for more than
+    that: a tracking is found by them, and a corrected courier is checked against the day. ``extra_fields`` have
+    AfterShip's names and win over what the order says.
     """
 
     id: str
@@ -121,23 +126,28 @@ def tracking_fields(request: TrackingRequest) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if has_value(value)}
 
 
-def update_fields(request: TrackingRequest, *, names_customer: bool) -> dict[str, Any]:
+def update_fields(request: TrackingRequest, *, settles_messages: bool) -> dict[str, Any]:
     """The body of ``PUT /trackings/{id}``: what may have changed on the order.
 
-    A PUT leaves what it does not name, so a place that is blank now is named and cleared (a country cannot be); so is
-    the customer (``names_customer``), unless what AfterShip has of them is to stay.
+    A PUT leaves what it does not name, so a place that is blank now is named and cleared (a country cannot be); so are
+    customer and promise (``settles_messages``), unless what AfterShip has of them is to stay.
     """
     side = "origin" if request.is_return else "destination"
     cleared: dict[str, Any] = {f"{side}_{part}": "" for part in PLACE[1:]} | {"shipment_direction": FORWARD}
-    cleared |= {"customers": []} if names_customer else {}
+    cleared |= UNTOLD if settles_messages else {}
     told = {name: value for name, value in tracking_fields(request).items() if name in CHANGEABLE}
     return cleared | told
 
 
 def digest(fields: Mapping[str, Any]) -> str:
     """Of what may change; blank or left out is the same. The same text for the same facts, and no way back to them."""
-    told = {name: fields[name] for name in CHANGEABLE if has_value(fields.get(name)) and fields[name] != FORWARD}
+    known = {name: without_blanks(fields.get(name)) for name in CHANGEABLE}
+    told = {name: value for name, value in known.items() if has_value(value) and value != FORWARD}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def without_blanks(value: object) -> object:
+    return {name: one for name, one in value.items() if has_value(one)} if isinstance(value, Mapping) else value
 
 
 def is_own_value(name: str, value: str) -> bool:

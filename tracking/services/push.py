@@ -76,8 +76,10 @@ def shown_by(tracking: Tracking) -> Parcel | None:
 
 
 def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
-    """What AfterShip is told, from our rows. The shopper's e-mail goes along only where AfterShip writes to them."""
-    order, route = parcel.order, parcel.route
+    """What AfterShip is told, from our rows. What its messages alone need goes along only where it writes them: e-mail,
+    language and promise.
+    """
+    order, is_mailed = parcel.order, is_mailed_by_aftership(parcel.route, tracking)
     return TrackingRequest(
         id=tracking.pk,
         tracking_number=tracking.tracking_number,
@@ -91,12 +93,12 @@ def request_of(tracking: Tracking, parcel: Parcel) -> TrackingRequest:
             city=order.destination_city,
             postal_code=order.destination_postal_code,
         ),
-        locale=order.locale,
+        locale=order.locale if is_mailed else "",
         ship_date=parcel.shipped_at.date() if parcel.shipped_at else None,
         is_return=tracking.is_return,
         extra_fields=tracking.extra_fields,
-        notify_email=order.customer_email if is_mailed_by_aftership(route, tracking) else "",
-        promised_date=promised_day(parcel),
+        notify_email=order.customer_email if is_mailed else "",
+        promised_date=promised_day(parcel) if is_mailed else None,
     )
 
 
@@ -105,10 +107,9 @@ def is_mailed_by_aftership(route: Route | None, tracking: Tracking) -> bool:
     return bool(route and route.is_sender(Route.Notify.AFTERSHIP)) and not (tracking.is_quiet or tracking.is_return)
 
 
-def names_customer(parcel: Parcel, tracking: Tracking) -> bool:
-    """Whether an update says whom AfterShip may write to, if only to nobody: where it writes, and where it is off.
-
-    What it has of a quiet parcel's shopper, or of a return's, stays as it is.
+def settles_messages(parcel: Parcel, tracking: Tracking) -> bool:
+    """Whether an update says whom AfterShip may write to and of what, if only nobody: where it writes, and where it is
+    off. What it has of a quiet parcel's shopper, or of a return's, stays as it is.
     """
     is_off = parcel.route is None or not parcel.route.is_sender(Route.Notify.AFTERSHIP)
     return is_off or is_mailed_by_aftership(parcel.route, tracking)
@@ -179,7 +180,8 @@ def news_for(tracking: Tracking) -> dict[str, Any]:
     parcel = shown_by(tracking) if is_there else None
     if parcel is None:
         return {}
-    fields = to_aftership.update_fields(request_of(tracking, parcel), names_customer=names_customer(parcel, tracking))
+    request = request_of(tracking, parcel)
+    fields = to_aftership.update_fields(request, settles_messages=settles_messages(parcel, tracking))
     return fields if to_aftership.digest(fields) != tracking.told else {}
 
 
