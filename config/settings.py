@@ -216,9 +216,9 @@ USE_TZ = True
 USE_I18N = True
 
 _email_url = secret("EMAIL_URL", "consolemail://")
-_provider = _email_url.removeprefix("anymail+").partition(":")[0] if _email_url.startswith("anymail+") else ""
-_email = environ.Env.email_url_config("consolemail://" if _provider else _email_url)
-EMAIL_BACKEND = f"anymail.backends.{_provider}.EmailBackend" if _provider else _email["EMAIL_BACKEND"]
+MAIL_PROVIDER = _email_url.removeprefix("anymail+").partition(":")[0] if _email_url.startswith("anymail+") else ""
+_email = environ.Env.email_url_config("consolemail://" if MAIL_PROVIDER else _email_url)
+EMAIL_BACKEND = f"anymail.backends.{MAIL_PROVIDER}.EmailBackend" if MAIL_PROVIDER else _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email["EMAIL_HOST"] or "localhost"
 EMAIL_PORT = _email["EMAIL_PORT"] or 25
 EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""

@@ -1,5 +1,6 @@
 """Every address. `/healthz` and `/readyz` are answered before this by `config.health.HealthMiddleware`."""
 
+import anymail.urls
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
@@ -23,8 +24,10 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]
-if settings.ANYMAIL.get("WEBHOOK_SECRET"):  # without it, anybody could say that a mail came back
-    urlpatterns.append(path("webhooks/anymail/", include("anymail.urls")))
+if settings.MAIL_PROVIDER and settings.ANYMAIL.get("WEBHOOK_SECRET"):  # else anybody could say that a mail came back
+    names = {f"{settings.MAIL_PROVIDER}_tracking_webhook", f"{settings.MAIL_PROVIDER}_webhook"}
+    events = [pattern for pattern in anymail.urls.urlpatterns if pattern.name in names]
+    urlpatterns.append(path("webhooks/anymail/", include((events, "anymail"))))
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.permission_denied"
 handler404 = "config.errors.page_not_found"

@@ -65,12 +65,12 @@ HANG_UP = "hang up"  # the mail is taken, and the connection breaks before the a
 
 
 @contextmanager
-def smtp_server(settings: Any) -> Iterator[Inbox]:
-    """Inside, mails go over SMTP to the inbox that is given."""
+def smtp_server(settings: Any, **options: Any) -> Iterator[Inbox]:
+    """Inside, mails go over SMTP to the inbox that is given. ``options`` are aiosmtpd's."""
     inbox = Inbox()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller = Controller(inbox, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

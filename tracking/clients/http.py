@@ -37,6 +37,7 @@ WHOLE_CALL_SECONDS = 60.0  # commercetools' own maximum for a request: nothing w
 MESSAGE_LENGTH = 1000
 SLOW_FOR_A_CLOCK_MS = 2000
 LONGEST_WISH_SECONDS = 86_400.0  # a longer Retry-After is not believed
+NO_CONNECTION = (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError)
 
 logger = structlog.get_logger("trackbridge.http")
 
@@ -342,19 +343,20 @@ def _translated(upstream: str) -> Iterator[None]:
     except ValueError as error:  # bad addresses and headers, also UnicodeError
         words = f"An address or a credential is unusable ({type(error).__name__})."
         raise AccountStopped(upstream, "invalid_settings", words) from None  # its own words may show the credential
-    except (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
+    except NO_CONNECTION as error:
         raise RetryLater(upstream, "unreachable", f"No connection ({type(error).__name__}).") from error
     except (requests.Timeout, ReadTimeoutError, TimeoutError) as error:
         raise RetryLater(upstream, "timeout", "No answer in time.", maybe_applied=True) from error
     except (requests.ConnectionError, HTTPError, OSError) as error:
-        if _was_never_sent(error):
+        if was_never_sent(error):
             raise RetryLater(upstream, "unreachable", "No connection (refused, or no such host).") from error
         raise RetryLater(upstream, "dropped", "The connection broke before an answer.", maybe_applied=True) from error
 
 
-def _was_never_sent(error: Exception) -> bool:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError)  # NameResolutionError is one of these
+def was_never_sent(error: BaseException | None) -> bool:
+    """Whether a failure of requests' came before anything was sent: then trying again repeats nothing."""
+    reason = getattr(error.args[0], "reason", None) if error and error.args else None
+    return isinstance(error, NO_CONNECTION) or isinstance(reason, NewConnectionError)  # so is NameResolutionError
 
 
 def _read(response: requests.Response, ends_at: float) -> bytes:

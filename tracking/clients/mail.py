@@ -27,11 +27,15 @@ from django.db import connection
 from config.redaction import redact_text
 from config.smtp import AfterDataError
 from tracking.clients.errors import AccountStopped, Refused, RetryLater, UpstreamError
+from tracking.clients.http import was_never_sent
 
 MAIL = "mail"
 BACKENDS = {"django.core.mail.backends.smtp.EmailBackend": "config.smtp.EmailBackend"}  # the one that tells more
 LOGIN_FAILED = (530, 534, 535, 538)
-NOT_ACCEPTED = (429, 500, 503)  # what a provider answers when it has not taken the mail; 502 and 504 leave it open
+# Whatever they say of the first mail, they would say of the next.
+OF_US = (smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused, smtplib.SMTPHeloError, smtplib.SMTPConnectError)
+# What a provider answers when it has not taken the mail; 502, 504 and a success that nobody can read leave it open.
+NOT_ACCEPTED = (429, 500, 503)
 MESSAGE_LENGTH = 300
 
 
@@ -56,7 +60,11 @@ def hand_over(email: EmailMessage) -> str:
             backend.close()
     if not taken:
         raise Refused(MAIL, "not_taken", "The mail backend sent nothing and did not say why.")
-    return str(getattr(getattr(email, "anymail_status", None), "message_id", None) or "")[:256]
+    status = getattr(email, "anymail_status", None)
+    provider_id = str(getattr(status, "message_id", None) or "")
+    if status is not None and not provider_id and status.status == {"unknown"}:
+        raise RetryLater(MAIL, "no_verdict", "The provider did not say whether it took the mail.", maybe_applied=True)
+    return provider_id[:256]
 
 
 def verdict_of(error: Exception, *, was_open: bool) -> UpstreamError:
@@ -68,19 +76,20 @@ def verdict_of(error: Exception, *, was_open: bool) -> UpstreamError:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, reply = next(iter(error.recipients.values()))
         return by_code(code, reply)
-    if isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPSenderRefused | smtplib.SMTPResponseException):
-        is_ours = isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPSenderRefused)
+    if isinstance(error, smtplib.SMTPResponseException):
+        is_ours = not was_open or isinstance(error, OF_US)
         return by_code(error.smtp_code, error.smtp_error, is_ours=is_ours, was_open=was_open)
-    if isinstance(error, smtplib.SMTPServerDisconnected | OSError):
+    if isinstance(error, smtplib.SMTPException) and not isinstance(error, smtplib.SMTPServerDisconnected):
+        # before there was a mail: TLS, or a way to log in, that the server does not have
+        return (Refused if was_open else AccountStopped)(MAIL, "unsupported", words(error))
+    if isinstance(error, OSError):
         return RetryLater(MAIL, "timeout" if isinstance(error, TimeoutError) else "unreachable", words(error))
-    if isinstance(error, smtplib.SMTPException):
-        return Refused(MAIL, "unsupported", words(error))
     # The backend's own doing, after it had the mail: it may have gone out.
     return RetryLater(MAIL, "internal", words(error), maybe_applied=was_open)
 
 
 def by_code(code: int, reply: bytes | str, *, is_ours: bool = False, was_open: bool = True) -> UpstreamError:
-    """An SMTP reply's verdict. ``is_ours``: it is about our log-in or sender, so nothing else will work either."""
+    """An SMTP reply's verdict. ``is_ours``: it is about us, our log-in or sender, so nothing else will work either."""
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
     said = redact_text(f"{code} {text}")[:MESSAGE_LENGTH]
     if code < 500:
@@ -99,9 +108,13 @@ def provider_verdict(error: AnymailError) -> UpstreamError:
     if isinstance(error, AnymailConfigurationError) or status in (401, 403):
         return AccountStopped(MAIL, str(status or "configuration"), said, status=status)
     if isinstance(error, AnymailRequestsAPIError) and status is None:
-        is_before = "connect" in type(error.__cause__ or error.__context__).__name__.lower()
+        is_before = was_never_sent(error.__cause__)
         return RetryLater(MAIL, "unreachable" if is_before else "no_answer", said, maybe_applied=not is_before)
-    if isinstance(error, AnymailAPIError) and status is not None and (status == 429 or status >= 500):
+    if (
+        isinstance(error, AnymailAPIError)
+        and status is not None
+        and (status in (*range(200, 300), 429) or status >= 500)
+    ):
         return RetryLater(MAIL, str(status), said, status=status, maybe_applied=status not in NOT_ACCEPTED)
     return Refused(MAIL, str(status or "refused"), said, status=status)
 

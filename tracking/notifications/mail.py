@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from stores.models import Brand
 from tracking.models import Message
+from tracking.notifications.content import one_line
 from tracking.notifications.render import Rendered
 from tracking.services.seals import seal, unseal
 
@@ -56,10 +57,6 @@ def message_id(row: Message) -> str:
     """``<12.4f…@shop.example>``: the same for the same row; strangers cannot guess the next one."""
     proof = hmac.new(settings.SECRET_KEY.encode(), f"message-id:{row.pk}".encode(), hashlib.sha256).hexdigest()
     return f"<{row.pk}.{proof[:20]}@{urlsplit(settings.PUBLIC_URL).hostname or 'localhost'}>"
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def unsubscribe_url(brand: Brand, recipient_hash: str) -> str:

@@ -19,6 +19,7 @@ from config.redaction import redact_text
 from stores.statuses import MessageKind
 from tracking.enums import BlockReason, MessageState, ProblemKind
 from tracking.models import Message
+from tracking.notifications.content import one_line
 from tracking.services.message_plan import problem_subject
 from tracking.services.notify import block
 from tracking.services.problems import close_problems, open_problem
@@ -53,7 +54,7 @@ def row_of(event: Any) -> Message | None:
     """The row that stands for the mail; it must be one that was sent."""
     rows = Message.objects.select_related("order", "brand").exclude(sending_at=None)
     given = str((event.metadata or {}).get("message", ""))
-    if given.isdigit():
+    if given.isascii() and given.isdigit():
         return rows.filter(pk=int(given)).first()
     return rows.filter(provider_id=event.message_id, told_with=None).first() if event.message_id else None
 
@@ -68,7 +69,7 @@ def delivered(row: Message) -> None:
 
 
 def came_back(row: Message, event: Any) -> None:
-    words = redact_text(str(event.mta_response or event.description or event.event_type))[:250]
+    words = redact_text(one_line(str(event.mta_response or event.description or event.event_type)))[:250]
     open_ones = Message.objects.filter(pk=row.pk, state__in=TOOK_IT)
     if not open_ones.update(state=MessageState.BOUNCED, returned_at=timezone.now(), reason=words):
         return
