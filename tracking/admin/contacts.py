@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from stores.admin import RelatedFilter
 from tracking.admin.base import HistoryAdmin, Page, Table
 from tracking.admin.display import BAD, GOOD, NOTHING, WAITING, age, badge, link, status_badge, two_lines, when
+from tracking.admin.filters import DayFilter
 from tracking.admin.order_registry import TOLD, ShownOrder, order_section
 from tracking.enums import ContactCause
 from tracking.models import Contact
@@ -52,7 +53,12 @@ class ContactAdmin(HistoryAdmin):
     """Tickets as the helpdesk told of them; see docs/connecting.md."""
 
     list_display = ["named", "order_link", "shown_cause", "shown_status", "opened", "shown_closed"]
-    list_filter = [("cause", ChoicesDropdownFilter), ("project", RelatedFilter)]
+    list_filter = [
+        ("cause", ChoicesDropdownFilter),
+        ("opened_at", DayFilter),
+        ("project", RelatedFilter),
+        ("order__store", RelatedFilter),
+    ]
     list_select_related = ["order", "project"]
     ordering = ["-opened_at"]
     search_fields = ["ticket"]
@@ -96,6 +102,7 @@ class ContactAdmin(HistoryAdmin):
             (_("Order"), link(contact.order)),
             (_("Parcel"), link(contact.parcel)),
             (_("Status then"), status_badge(contact.status) if contact.status else NOTHING),
+            (_("We had told of it"), when(contact.warned_at) if contact.warned_at else NOTHING),
             (_("Opened"), when(contact.opened_at)),
             (_("Closed"), closed(contact)),
         ]

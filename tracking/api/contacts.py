@@ -60,7 +60,7 @@ class ContactSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Contact
-        fields = ["source", "ticket", "order_number", "cause", "status", "opened_at", "closed_at"]
+        fields = ["source", "ticket", "order_number", "cause", "status", "warned_at", "opened_at", "closed_at"]
 
 
 class ContactsView(APIView):

@@ -39,6 +39,9 @@ class Contact(models.Model):
     parcel = models.ForeignKey("tracking.Parcel", models.SET_NULL, null=True, blank=True, related_name="contacts")
     cause = models.CharField(max_length=20, choices=ContactCause)
     status = models.CharField(max_length=24, blank=True, default="", help_text="Of its parcel then; empty: none.")
+    warned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When we had told the shopper of that very matter, before they asked."
+    )
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -51,6 +54,9 @@ class Contact(models.Model):
             models.CheckConstraint(condition=Q(cause__in=ContactCause.values), name="contact_cause_known"),
             models.CheckConstraint(
                 condition=Q(status="") | Q(status__in=ParcelStatus.values), name="contact_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(warned_at=None) | Q(warned_at__lte=models.F("opened_at")), name="contact_warned_before"
             ),
             models.CheckConstraint(
                 condition=Q(closed_at=None) | Q(closed_at__gte=models.F("opened_at")), name="contact_not_closed_before"

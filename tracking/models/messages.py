@@ -102,6 +102,7 @@ class Message(models.Model):
             models.Index(fields=["due_at"], condition=Q(state="planned"), name="message_due"),
             models.Index(fields=["sending_at"], condition=Q(state="sending"), name="message_sending"),
             models.Index(fields=["-created_at"], name="message_newest"),
+            models.Index(fields=["sent_at"], condition=Q(sent_at__isnull=False), name="message_sent"),
             models.Index(fields=["recipient_hash"], name="message_by_person"),
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="message_by_provider_id"),
         ]

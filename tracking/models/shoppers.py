@@ -81,7 +81,10 @@ class ShopperCount(models.Model):
             models.CheckConstraint(condition=Q(event__in=ShopperEvent.values), name="shopper_count_event_known"),
             models.CheckConstraint(condition=Q(place__in=ShopperPlace.values), name="shopper_count_place_known"),
         ]
-        indexes = [models.Index(fields=["promotion", "day"], name="shopper_count_of_promotion")]
+        indexes = [
+            models.Index(fields=["promotion", "day"], name="shopper_count_of_promotion"),
+            models.Index(fields=["day"], name="shopper_count_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.event} {self.place} {self.state}: {self.count}"

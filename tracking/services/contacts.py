@@ -1,7 +1,7 @@
 """A helpdesk's ticket → what was the matter with its order at that moment.
 
 ticket ─ find order ─> its parcels ─ checkpoints up to then ─> status then ─┐
-                       problems that were open then ────────────────────────┴> cause, the gravest
+                       problems that were open then ────────────────────────┴> cause, the gravest ─> told of it before?
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from stores.models import Project
+from stores.statuses import MessageKind
 from tracking.enums import ContactCause, ParcelStatus, ProblemKind
-from tracking.models import Checkpoint, Contact, Order, Parcel, Problem
+from tracking.models import Checkpoint, Contact, Message, Order, Parcel, Problem
+from tracking.models.messages import TOLD, WARNINGS
 from tracking.payloads.from_aftership import status_of
 from tracking.services.flags import Condition, day_of, is_late
 from tracking.services.promise import promised_day
@@ -32,6 +34,14 @@ ATTEMPTED = frozenset({ParcelStatus.ATTEMPT_FAILED, ParcelStatus.AVAILABLE_FOR_P
 BEFORE_SCAN = frozenset({ParcelStatus.PENDING, ParcelStatus.INFO_RECEIVED})
 STALLS = {ProblemKind.SILENT: ContactCause.STALLED, ProblemKind.NO_SCAN: ContactCause.NOT_SCANNED}
 GRAVEST = list(ContactCause)
+# Which messages tell of which matter; there are none of the others.
+TELLS_OF = {
+    ContactCause.NOT_RECEIVED: {MessageKind.DELIVERED, MessageKind.ALL_ARRIVED},
+    ContactCause.PROBLEM: WARNINGS,
+    ContactCause.ATTEMPT: {MessageKind.ATTEMPT_FAILED, MessageKind.AVAILABLE_FOR_PICKUP},
+    ContactCause.STALLED: {MessageKind.DELAYED, MessageKind.EXCEPTION},
+    ContactCause.LATE: {MessageKind.DELAYED, MessageKind.EXCEPTION},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +73,7 @@ def take_ticket(project: Project, ticket: Ticket, known_orders: QuerySet[Order] 
     orders = Order.objects.all() if known_orders is None else known_orders
     order, parcel = find(orders.filter(project=project), ticket)
     cause, status = matter_of(order, parcel, ticket.opened_at)
+    warned_at = told_of(order, parcel, cause, ticket.opened_at)
     return Contact.objects.get_or_create(
         source=ticket.source,
         ticket=ticket.ticket,
@@ -72,6 +83,7 @@ def take_ticket(project: Project, ticket: Ticket, known_orders: QuerySet[Order] 
             "parcel": parcel,
             "cause": cause,
             "status": status,
+            "warned_at": warned_at,
             "opened_at": ticket.opened_at,
             "closed_at": ticket.closed_at,
         },
@@ -91,6 +103,15 @@ def find(orders: QuerySet[Order], ticket: Ticket) -> tuple[Order | None, Parcel 
     if key := shopper_key(ticket.email):
         return orders.filter(shopper_key=key).first(), None
     return None, None
+
+
+def told_of(order: Order | None, parcel: Parcel | None, cause: ContactCause, at: datetime) -> datetime | None:
+    """When we first told the shopper of this matter of this order, before that time; None where we did not."""
+    rows = Message.objects.filter(order=order, kind__in=TELLS_OF.get(cause, ()), state__in=TOLD, sent_at__lte=at)
+    if parcel:
+        rows = rows.filter(Q(parcel=parcel) | Q(parcel=None))
+    found: datetime | None = rows.aggregate(at=Min("sent_at"))["at"] if order else None
+    return found
 
 
 def matter_of(order: Order | None, parcel: Parcel | None, at: datetime) -> tuple[ContactCause, str]:

@@ -11,7 +11,7 @@ from stores.models import Project
 from tests import factories as make
 from tracking.enums import ContactCause as Cause
 from tracking.enums import ProblemKind
-from tracking.models import Contact, Order, Parcel, Problem
+from tracking.models import Contact, Message, Order, Parcel, Problem
 from tracking.services.contacts import Ticket, take_ticket
 from tracking.services.shoppers import shopper_key
 
@@ -163,3 +163,42 @@ def test_key_of_a_shopper_is_the_same_for_all_spellings_and_nobody_elses() -> No
     assert shopper_key(" Erika@Example.COM") == shopper_key("erika@example.com") != shopper_key("erik@example.com")
     assert shopper_key("") == ""
     assert len(shopper_key("a@b.de")) == 64
+
+
+def told(parcel: Parcel, kind: str, hours_before: float, **facts: object) -> None:
+    make.make_message(parcel, kind=kind, sent_at=NOON - hours_before * HOUR, **facts)
+
+
+def warned_at(order: Order, **named: str) -> datetime | None:
+    cause(order, **named)
+    return Contact.objects.latest("pk").warned_at
+
+
+def test_told_of_the_very_matter_before_the_ticket(project: Project) -> None:
+    order = an_order(project)
+    parcel = a_parcel(order, (1, NOON - 2 * DAY), (4, NOON - DAY))
+    assert warned_at(order) is None
+    told(parcel, "in_transit", 40)
+    assert warned_at(order) is None, "that it is on its way tells nothing of the delivery"
+    told(parcel, "delivered", -1)
+    assert warned_at(order) is None, "that came after the ticket"
+    told(parcel, "all_arrived", 3)
+    Message.objects.filter(kind="all_arrived").update(parcel=None)
+    assert warned_at(order) == NOON - 3 * HOUR
+    Message.objects.all().delete()
+    told(parcel, "delivered", 5, state="bounced")
+    assert warned_at(order) is None, "that mail came back"
+
+
+def test_told_of_another_parcel_is_not_told_of_this_one(project: Project) -> None:
+    order = an_order(project)
+    parcel, other = (a_parcel(order, (1, NOON - 2 * DAY), (4, NOON - DAY)) for _ in range(2))
+    told(other, "delivered", 5)
+    assert warned_at(order, tracking_number=parcel.tracking_number) is None
+    assert warned_at(order, tracking_number=other.tracking_number) == NOON - 5 * HOUR
+    assert warned_at(order) == NOON - 5 * HOUR
+
+
+def test_database_refuses_a_warning_after_the_ticket() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make.make_contact(opened_at=NOON, warned_at=NOON + HOUR)
