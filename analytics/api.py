@@ -13,10 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics.exports import figure_rows
+from analytics.exports import ALL_KPIS, figure_rows
 from analytics.filters import COHORTS, COMPARISONS, SLICED, FilterError
-from analytics.kpis import KPIS
-from analytics.service import SERVICE_KPIS
 from analytics.totals import DIMENSIONS
 from analytics.views import SEE_FIGURES, filters_of
 
@@ -25,11 +23,8 @@ REFUSALS = {
     401: OpenApiResponse(description="Neither logged in nor with a token."),
     403: OpenApiResponse(description="Without the permission to see figures."),
 }
-KEYS = [*KPIS, *SERVICE_KPIS]
 PARAMETERS = [
-    OpenApiParameter(
-        "kpi", str, many=True, enum=[*KPIS, *SERVICE_KPIS], description="Which figures; all where left out."
-    ),
+    OpenApiParameter("kpi", str, many=True, enum=[*ALL_KPIS], description="Which figures; all where left out."),
     OpenApiParameter("by", str, enum=[by for by in DIMENSIONS if by], description="Grouped by; whole where left out."),
     OpenApiParameter("from", str, description="First day, such as 2026-10-01; 28 days up to `to` where left out."),
     OpenApiParameter("to", str, description="Last day; today where left out."),
@@ -53,7 +48,7 @@ class FigureSerializer(serializers.Serializer):
     kpi = serializers.CharField()
     version = serializers.IntegerField(help_text="Of its definition.")
     title = serializers.CharField()
-    unit = serializers.CharField(help_text="share, count, hours, days, seconds or per_10_000.")
+    unit = serializers.CharField(help_text="share, count, ratio, hours, days, seconds or per_10_000.")
     group = serializers.CharField(allow_blank=True, help_text="An ISO day, a key, or an id; empty for the whole.")
     group_name = serializers.CharField(allow_blank=True)
     value = serializers.FloatField(allow_null=True)
@@ -63,6 +58,10 @@ class FigureSerializer(serializers.Serializer):
     high = serializers.FloatField(allow_null=True)
     before = serializers.FloatField(allow_null=True, help_text="Of the period compared with.")
     left_out = serializers.IntegerField()
+    parts = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="Numbers beside the value, or what it splits into.",
+    )
     cohort = serializers.CharField()
 
     def get_fields(self) -> dict[str, Any]:
@@ -81,6 +80,7 @@ class DefinitionSerializer(serializers.Serializer):
     definition = serializers.CharField()
     numerator = serializers.CharField()
     denominator = serializers.CharField()
+    sample = serializers.CharField(help_text="What the denominator counts, in a word.")
     left_out = serializers.CharField(allow_blank=True)
     better = serializers.CharField(allow_blank=True, help_text="more, less, or empty where neither is.")
 
@@ -96,7 +96,7 @@ class FiguresView(APIView):
     def get(self, request: Request) -> Response:
         """Figures of a period, whole or by a grouping: the numbers of the pages and of the CSV."""
         query = dict(request.query_params.lists())
-        keys = [key for key in query.get("kpi", []) if key] or KEYS
+        keys = [key for key in query.get("kpi", []) if key] or list(ALL_KPIS)
         try:
             rows = figure_rows(filters_of(query, request.user), keys, by=request.query_params.get("by", ""))
         except FilterError as wrong:
@@ -112,7 +112,7 @@ class DefinitionsView(APIView):
     @extend_schema(operation_id="kpis_list", responses={200: DefinitionSerializer(many=True)} | REFUSALS)
     def get(self, request: Request) -> Response:
         """What each figure is: definition, numerator, denominator, what is left out, version."""
-        return Response(DefinitionSerializer([*KPIS.values(), *SERVICE_KPIS.values()], many=True).data)
+        return Response(DefinitionSerializer(ALL_KPIS.values(), many=True).data)
 
 
 urlpatterns = [

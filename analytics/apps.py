@@ -24,7 +24,8 @@ class AnalyticsConfig(AppConfig):
             add_rule(f"analytics.{model}", by_store("slice__store_id"))
         for model in ("FigureState", "ServiceDay"):
             add_rule(f"analytics.{model}", everyone)
-        add_rule("analytics.RepeatDay", lambda stores: Q(store_id__in=stores))
+        for model in ("RepeatDay", "MailDay"):
+            add_rule(f"analytics.{model}", by_store("store_id"))
         add_rule("analytics.RepeatMark", nobody)
         add_rule("analytics.Summary", lambda stores: Q(store=None) | Q(store__in=stores))
         add_schedule("trackbridge summaries", "analytics.tasks.run_summaries", minutes=60)

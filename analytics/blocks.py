@@ -22,7 +22,8 @@ from analytics.kpi import KPI, LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS, compared, measure
 from analytics.names_of import names_of
 from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, Tiles, Trend
-from analytics.words import Change, change_of, day_words, grain_of, kind_words, value_words, words_for
+from analytics.tiles import Tile, tile_of
+from analytics.words import day_words, grain_of, kind_words, value_words, words_for
 
 MOST_RANKED, MOST_ROWS = 15, 50
 FOUR_DAYS = 96  # hours: an axis has four parts, each of whole days
@@ -42,18 +43,6 @@ class Drawn:
     @property
     def include(self) -> str:
         return f"analytics/blocks/{self.template}.html"
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One figure in full."""
-
-    kpi: KPI
-    figure: Figure
-    value: str
-    change: Change | None
-    parts: Sequence[tuple[str, str, str, str]]  # name of the part, its words, how many, where its parcels are listed
-    interval: str
 
 
 @dataclass
@@ -146,27 +135,13 @@ def chart(drawn: Chart) -> Drawn:
 
 def tile(key: str, measured: Measured, user: Any) -> Tile:
     """One figure with its change, its sample, and the ways to the parcels behind it."""
-    kpi, figure = KPIS[key], measured.whole(key)
-    words = words_for(kpi.unit)
-    has_interval = figure.low is not None and figure.high is not None
-    interval = f"{words(figure.low)} – {words(figure.high)}" if has_interval else ""
-    may_list = user.has_perm("tracking.view_parcel")
-    numbers = [
-        ("numerator", kpi.numerator, figure.numerator),
-        ("denominator", kpi.denominator, figure.denominator),
-        *(("left_out", said, number) for said, number in figure.left_out),
-    ]
-    parts = [
-        (name, str(said), f"{number:,.0f}", list_address(kpi, measured.filters, name) if may_list else "")
-        for name, said, number in numbers
-    ]
-    return Tile(kpi, figure, value_words(kpi, figure), change_of(kpi, figure, measured.was(key)), parts, interval)
+    kpi, may_list = KPIS[key], user.has_perm("tracking.view_parcel")
+    urls = {part: list_address(kpi, measured.filters, part) for part in kpi.parts if may_list}
+    return tile_of(kpi, measured.whole(key), measured.was(key), urls)
 
 
 def list_address(kpi: KPI, filters: Filters, part: str) -> str:
-    """Where the console lists the parcels behind one part of a figure; "" where none stand behind it."""
-    if part not in kpi.parts:
-        return ""
+    """Where the console lists the parcels behind one part of a figure."""
     return f"{reverse('figure-parcels', args=[kpi.key, part])}?{urlencode(filters.query(), doseq=True)}"
 
 
@@ -298,7 +273,7 @@ def grid(block: Grid, measured: Measured) -> Drawn:
 
 def cell(kpi: KPI, figure: Figure) -> dict[str, Any]:
     """A value with its sample; a rate of few parcels is marked."""
-    is_rate = kpi.unit != "count" or kpi.key == "attempts_per_delivery"
+    is_rate = kpi.unit != "count"
     return {
         "value": value_words(kpi, figure),
         "sample": f"{figure.denominator:,}" if is_rate else "",

@@ -5,7 +5,7 @@ Each is a function of the filters and the person, that gives (template, title, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Min
@@ -15,21 +15,25 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from analytics.charts import Range, bars, percent, ranges
-from analytics.contacts import contacts as contacts_of
+from analytics.exports import ALL_KPIS
 from analytics.filters import Filters
-from analytics.kpi import LEAST_SAMPLE
+from analytics.kpi import LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS
 from analytics.repeat import COUNTED, WINDOWS
 from analytics.repeat import repeat as repeat_of
 from analytics.scorecard import WEIGHTS
 from analytics.scorecard import scorecard as scores_of
-from analytics.service import SERVICE_KPIS, measure_service
-from analytics.words import change_of, of_hours, of_seconds, value_words
+from analytics.service import measure_service
+from analytics.shoppers import measure_shoppers
+from analytics.tiles import Tile, tile_of
+from analytics.words import of_seconds, value_words
 from tracking.enums import ContactCause, ProblemKind
 from tracking.models import Job, Problem
 from tracking.services.scope import visible
 
 Parts = Iterable[tuple[str, Any, Mapping[str, Any]]]
+Figures = Mapping[str, Figure]
+NO_URLS: Mapping[str, Mapping[str, str]] = {}
 
 
 def repeat(filters: Filters, user: Any) -> Parts:
@@ -66,27 +70,47 @@ def cell(figure: Any) -> str:
 
 
 def contacts(filters: Filters, user: Any) -> Parts:
-    """How many write to us, and what was the matter when they did."""
-    found = contacts_of(filters)
-    rows = [Range(cause.label, number, url=ticket_list(cause, user)) for cause, number in found.causes.items()]
+    """How many write to us, what was the matter when they did, and whether they had been told."""
+    keys = ["contact_rate", "contact_matter", "warned_before_ticket", "handling_p50", "handling_p90"]
+    figures, was = measured_shoppers(filters, keys)
+    tickets = ticket_list(filters, user)
+    yield "tiles", _("Contacts"), {"tiles": tiles_of(figures, was, {key: {"numerator": tickets} for key in keys[:1]})}
+    causes = sorted(figures["contact_matter"].parts.items(), key=lambda one: -one[1])
+    rows = [
+        Range(str(ContactCause(cause).label), number, url=ticket_list(filters, user, cause)) for cause, number in causes
+    ]
     title = _("Why shoppers asked")
     note = _("The state of the order at the moment of the ticket, the gravest of its parcels.")
-    facts = {
-        "rate": percent(found.rate.value) if found.rate.value is not None else "–",
-        "tickets": f"{found.rate.numerator:,.0f}",
-        "parcels": f"{found.rate.denominator:,}",
-        "unknown": found.unknown,
-        "open": found.open,
-        "mean": of_hours(found.mean_hours) if found.mean_hours is not None else "–",
-    }
-    yield "contacts", _("Contacts"), facts
     yield "chart", title, {"chart": bars(title, rows, note=note, name=_("tickets"))}
 
 
-def ticket_list(cause: ContactCause, user: Any) -> str:
-    if not user.has_perm("tracking.view_contact"):
+def ticket_list(filters: Filters, user: Any, cause: str = "") -> str:
+    """Where the console lists the tickets of the period; "" for who may not see them, or of several stores at once."""
+    stores = filters.chosen.get("store", ())
+    if not user.has_perm("tracking.view_contact") or len(stores) > 1:
         return ""
-    return f"{reverse('admin:tracking_contact_changelist')}?{urlencode({'cause__exact': cause.value})}"
+    query = {"opened_at_from": filters.first.isoformat(), "opened_at_to": filters.last.isoformat()}
+    query |= {"cause__exact": cause} if cause else {}
+    query |= {"order__store__id__exact": stores[0]} if stores else {}
+    return f"{reverse('admin:tracking_contact_changelist')}?{urlencode(query)}"
+
+
+def told(filters: Filters, user: Any) -> Parts:
+    """What shoppers were mailed, and what they looked at."""
+    keys = ["mails_sent", "mails_arrived", "mail_clicks", "page_views", "page_clicks"]
+    figures, was = measured_shoppers(filters, keys)
+    yield "tiles", _("What they were told and looked at"), {"tiles": tiles_of(figures, was)}
+
+
+def measured_shoppers(filters: Filters, keys: Sequence[str]) -> tuple[Figures, Figures]:
+    """Of the period, and of the one compared with."""
+    before = filters.compared()
+    return measure_shoppers(filters, keys), measure_shoppers(before, keys) if before else {}
+
+
+def tiles_of(figures: Figures, was: Figures, urls: Mapping[str, Mapping[str, str]] = NO_URLS) -> list[Tile]:
+    """Figures that no parcels stand behind, each in full; ``urls``: lists behind parts, by key and part."""
+    return [tile_of(ALL_KPIS[key], figure, was.get(key), urls.get(key, {})) for key, figure in figures.items()]
 
 
 def scorecard(filters: Filters, user: Any) -> Parts:
@@ -121,24 +145,15 @@ def signed_score(score: float | None) -> str:
 
 def service(filters: Filters, user: Any) -> Parts:
     """How fast news travels and what it spared; what waits for people at this moment."""
-    figures = measure_service(filters.first, filters.last)
-    before = filters.compared()
+    figures, before = measure_service(filters.first, filters.last), filters.compared()
     was = measure_service(before.first, before.last) if before else {}
-    tiles = [
-        {
-            "kpi": kpi,
-            "figure": figures[key],
-            "value": value_words(kpi, figures[key]),
-            "change": change_of(kpi, figures[key], was.get(key)),
-            "parts": [
-                ("numerator", str(kpi.numerator), f"{figures[key].numerator:,.0f}", ""),
-                ("denominator", str(kpi.denominator), f"{figures[key].denominator:,}", ""),
-            ],
-            "unit_of_sample": _("news") if kpi.unit == "seconds" else _("events"),
-        }
-        for key, kpi in SERVICE_KPIS.items()
-    ]
-    yield "tiles", _("How fast, and what it spared: of connections, in days of UTC"), {"tiles": tiles}
+    if filters.chosen or filters.is_return:
+        words = _(
+            "These figures are of connections (accounts and projects): filters of stores, channels, couriers, "
+            "destinations and lanes leave them as they are."
+        )
+        yield "said", words, {}
+    yield "tiles", _("How fast, and what it spared: of connections, in days of UTC"), {"tiles": tiles_of(figures, was)}
     yield "waiting", _("What waits for people now"), {"rows": waiting(user)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ from analytics.models import ParcelFact, Slice
 from analytics.names import FLAGS, names_of
 from analytics.names_of import names_of as group_names
 from analytics.service import SERVICE_KPIS, measure_service
+from analytics.shoppers import SHOPPER_KPIS, measure_shoppers
 from analytics.totals import DIMENSIONS
 from stores.mappings_csv import escaped
 
 FIGURE_HEADINGS = (
     "kpi", "version", "title", "unit", "group", "group_name", "value", "numerator", "denominator", "low", "high",
-    "before", "left_out", "from", "to", "cohort",
+    "before", "left_out", "parts", "from", "to", "cohort",
 )  # fmt: skip
 FACT_FIELDS = (
     "parcel_id", "order_id", "status", "subtag", "ready_day", "scan_day", "attempt_day", "ordered_at", "ready_at",
@@ -32,18 +34,16 @@ FACT_FIELDS = (
 SLICE_FIELDS = ("project", "store", "account", "channel", "courier", "country", "is_return")
 FACT_HEADINGS = (*FACT_FIELDS, *SLICE_FIELDS, *FLAGS)
 CHUNK = 2_000
-EVERY_KEY = (*KPIS, *SERVICE_KPIS)
+ALL_KPIS = KPIS | SHOPPER_KPIS | SERVICE_KPIS
 
 
-def figure_rows(
-    filters: Filters, keys: Sequence[str] = (*KPIS, *SERVICE_KPIS), *, by: str = ""
-) -> list[dict[str, Any]]:
+def figure_rows(filters: Filters, keys: Sequence[str] = tuple(ALL_KPIS), *, by: str = "") -> list[dict[str, Any]]:
     """One row per figure and group, in the order of KPIS; the same numbers as the pages'. Raises FilterError."""
     if by not in DIMENSIONS:
         raise FilterError("by", _("One of %(known)s.") % {"known": ", ".join(filter(None, DIMENSIONS))})
-    if unknown := [key for key in keys if key not in KPIS | SERVICE_KPIS]:
+    if unknown := [key for key in keys if key not in ALL_KPIS]:
         raise FilterError("kpi", _("There is no figure %(key)s.") % {"key": unknown[0]})
-    of_service = [key for key in keys if key in SERVICE_KPIS]
+    others = [key for key in keys if key not in KPIS]
     keys = [key for key in keys if key in KPIS]
     now, before = measure(filters, keys, by=by), compared(filters, keys, by=by)
     named = group_names(by, now)
@@ -56,17 +56,19 @@ def figure_rows(
         for group, figures in sorted(now.items())
         for key in keys
     ]
-    return rows + ([] if by else [row | period for row in service_rows(filters, of_service)])
+    return rows + ([] if by else [row | period for row in other_rows(filters, others)])
 
 
-def service_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
-    """The figures of our own service: of connections, so there is no grouping of them."""
-    if not keys:
-        return []
+def other_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """The figures that are not of parcels, so there is no grouping of them: of shoppers, and of our own service."""
     earlier = filters.compared()
-    now = measure_service(filters.first, filters.last)
-    before = measure_service(earlier.first, earlier.last) if earlier else {}
-    return [figure_row(SERVICE_KPIS[key], now[key], before.get(key)) | {"group": "", "group_name": ""} for key in keys]
+    now, before = measure_others(filters, keys), measure_others(earlier, keys) if earlier else {}
+    return [figure_row(ALL_KPIS[key], now[key], before.get(key)) | {"group": "", "group_name": ""} for key in keys]
+
+
+def measure_others(filters: Filters, keys: Sequence[str]) -> dict[str, Figure]:
+    found = measure_shoppers(filters, [key for key in keys if key in SHOPPER_KPIS])
+    return found | (measure_service(filters.first, filters.last) if SERVICE_KPIS.keys() & set(keys) else {})
 
 
 def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any
         "high": figure.high,
         "before": before.value if before else None,
         "left_out": sum(number for _words, number in figure.left_out),
+        "parts": dict(figure.parts),
     }
 
 
@@ -126,4 +129,6 @@ def csv_lines(headings: Sequence[str], rows: Iterable[dict[str, Any]]) -> Iterat
 def harmless(value: Any) -> Any:
     if isinstance(value, str):
         return escaped(value)
+    if isinstance(value, dict):
+        return json.dumps(value) if value else ""
     return value.isoformat() if hasattr(value, "isoformat") else "" if value is None else value

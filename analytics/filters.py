@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models import ParcelFact, Slice
@@ -93,6 +93,11 @@ class Filters:
         chosen = {f"{SLICED[name]}__in": values for name, values in self.chosen.items()}
         rows = Slice.objects.filter(is_return=self.is_return, **chosen)
         return rows if self.seen is None else rows.filter(store_id__in=self.seen)
+
+    def of_stores(self) -> Q:
+        """For rows of stores alone, with a ``store_id``: those that are chosen and may be seen."""
+        chosen = Q(store_id__in=self.chosen["store"]) if self.chosen.get("store") else Q()
+        return chosen if self.seen is None else chosen & Q(store_id__in=self.seen)
 
     def facts(self) -> QuerySet[ParcelFact]:
         """The parcels that the figures are of."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import Filters
 from analytics.names import Spread
@@ -25,6 +26,7 @@ from analytics.totals import Totals
 
 LEAST_SAMPLE = 20  # below this a figure is marked as of few parcels, and nobody is ranked by it
 Words = str | Promise
+PARCELS = _("parcels")
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,14 @@ class KPI:
 
     key: str
     title: Words
-    unit: str  # share, count, hours, days, seconds, per_10_000
-    section: str  # overview, promise, time, problems, service
+    unit: str  # share, count, ratio (so many for each), hours, days, seconds, per_10_000
+    section: str  # overview, promise, time, problems, service, shoppers
     definition: Words
     numerator: Words
     denominator: Words
     compute: Callable[[Totals], Figure]
     version: int = 1
+    sample: Words = PARCELS  # what the denominator counts, in a word
     left_out: Words = ""
     better: str = ""
     counts: tuple[str, ...] = ()
@@ -90,6 +93,13 @@ def share_of(numerator: float, denominator: int, *left_out: tuple[Words, int], *
     low, high = wilson(numerator, denominator) or (None, None)
     value = numerator / denominator if denominator else None
     return Figure(value, numerator, denominator, low, high, left_out, parts)
+
+
+def rate_of(happened: int, times: int) -> Figure:
+    """So many for each: no share, since it may be more than one, so an interval only while it is not."""
+    if happened <= times:
+        return share_of(happened, times)
+    return Figure(happened / times if times else None, happened, times)
 
 
 def rate(

@@ -118,7 +118,7 @@ ALL = (
     KPI(
         key="attempts_per_delivery",
         title=_("Attempts per delivery"),
-        unit="count",
+        unit="ratio",
         section="problems",
         better="less",
         definition=_("Days on which somebody came, of all parcels, for each parcel that was delivered."),

@@ -212,7 +212,7 @@ ALL = (
     KPI(
         key="revisions",
         title=_("Changes of the estimate"),
-        unit="count",
+        unit="ratio",
         section="promise",
         better="less",
         definition=_("How often an estimate changed, per parcel that had one; changes after the first attempt do not "

@@ -280,6 +280,33 @@ class RepeatDay(models.Model):
         return f"{self.day} {self.store_id} {self.course}: {self.orders}"
 
 
+class MailDay(models.Model):
+    """Mails to shoppers that the mail server took on one day (UTC), by store; ``told``: pieces of news in them.
+
+    ``reported``: those of which a provider told what became of them; ``arrived``: those that did not come back.
+    """
+
+    day = models.DateField()
+    store_id = models.BigIntegerField(default=0)
+    told = models.IntegerField(default=0)
+    sent = models.IntegerField(default=0)
+    reported = models.IntegerField(default=0)
+    arrived = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "store_id"], name="mail_day_once"),
+            models.CheckConstraint(
+                condition=Q(arrived__gte=0) & Q(arrived__lte=F("reported")) & Q(reported__lte=F("sent"))
+                & Q(sent__lte=F("told")),
+                name="mail_day_each_of_the_one_before",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.store_id}: {self.sent}"
+
+
 class RepeatMark(models.Model):
     """When a day was last looked at: days are looked at again until the last window has closed."""
 

@@ -2,7 +2,7 @@
 
     days       sums of each day and month anew from what their facts say; what drifted is counted and mended
     facts      parcels page by page ─ refresh ─> facts, and sums moved by the difference
-    shoppers   who ordered again, day by day          ┐ where it is a whole rebuild, as ``rebuild_facts`` asks for;
+    shoppers   who ordered again, what was mailed     ┐ where it is a whole rebuild, as ``rebuild_facts`` asks for;
     service    how we ourselves did, day by day       ┘ after the others the worker sees to these itself
 
 The first two work under the lock of ``refresh``, page by page, so live changes are counted in between. Memory: one page
@@ -24,10 +24,10 @@ from analytics.counted import Sums
 from analytics.facts import VERSION
 from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
 from analytics.names import BY_MONTH, COUNTS, Cohort
-from analytics.repeat import every_day, refresh_day
 from analytics.roll_ups import add
 from analytics.service import count_day
 from analytics.service import next_day as next_service_day
+from analytics.shopper_days import every_day, refresh_day
 from analytics.totals import next_month
 from tracking.enums import RunKind
 from tracking.models import Parcel, Run
@@ -98,7 +98,7 @@ def facts(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
 
 
 def shoppers(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
-    """Who ordered again, of every day that has orders; yields the day it got to."""
+    """Who ordered again and what was mailed, of every day; yields the day it got to."""
     (after,) = at or [0]
     for day in every_day():
         if day.toordinal() > after:

@@ -15,7 +15,6 @@ Returns are left out; who has no address cannot be known again and is counted ap
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,21 +22,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from django.db import transaction
-from django.db.models import Min, Q, QuerySet, Sum
+from django.db.models import Min, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import LONGEST, Filters
 from analytics.kpi import Figure, share_of
-from analytics.models import DayCount, FigureState, ParcelFact, RepeatDay, RepeatMark
-from analytics.names import Cohort, Course, has
+from analytics.models import ParcelFact, RepeatDay
+from analytics.names import Course, has
 from tracking.models import Order
 
 WINDOWS = (30, 60, 90)
-LOOKED_AT_DAYS = 90 + 60  # the last window, and how long a delivery may take
-LOOKED_AT_FIRST, LOOKED_AT_EACH = timedelta(hours=1), timedelta(hours=20)
-RUN_SECONDS = 15.0
 CHUNK = 2_000
 COUNTED = (Course.ON_TIME, Course.LATE, Course.PROBLEM, Course.UNDATED)
 NOT_RIPE = _("shoppers whose window has not passed")
@@ -66,44 +61,8 @@ class Shopper:
     ended: list[tuple[date, int]] = field(default_factory=list)
 
 
-def refresh_stale(seconds: float = RUN_SECONDS) -> int:
-    """Look at days again whose turn it is, the newest first; returns how many. Safe to repeat and race."""
-    ends_at, done = time.monotonic() + seconds, 0
-    for day in stale_days():
-        refresh_day(day)
-        done += 1
-        if time.monotonic() > ends_at:
-            break
-    return done
-
-
-def stale_days() -> Iterator[date]:
-    """Today and yesterday each hour, others each day until their windows have closed; all others after a rebuild."""
-    now, today = timezone.now(), timezone.localdate()
-    known = dict(RepeatMark.objects.values_list("day", "made_at"))
-    for age in range(LOOKED_AT_DAYS):
-        day = today - timedelta(days=age)
-        if day not in known or now - known[day] >= (LOOKED_AT_FIRST if age < 2 else LOOKED_AT_EACH):
-            yield day
-    state = FigureState.objects.filter(pk=1).first()
-    if state and state.rebuilt_at:
-        for day in reversed(every_day(before=today - timedelta(days=LOOKED_AT_DAYS - 1))):
-            if day not in known or known[day] < state.rebuilt_at:
-                yield day
-
-
-def every_day(*, before: date = date.max) -> list[date]:
-    """All days that have parcels, or had some when they were looked at."""
-    counted = DayCount.objects.filter(cohort=Cohort.HANDOVER, day__lt=before).order_by()
-    looked_at = RepeatDay.objects.filter(day__lt=before).order_by()
-    return sorted({*counted.values_list("day", flat=True).distinct(), *looked_at.values_list("day", flat=True)})
-
-
-@transaction.atomic
-def refresh_day(day: date) -> None:
-    """Make one day's rows anew from facts and orders, replaced as a whole."""
-    mark, _made = RepeatMark.objects.update_or_create(pk=day, defaults={"made_at": timezone.now()})
-    RepeatMark.objects.select_for_update().get(pk=mark.pk)
+def count_orders(day: date) -> None:
+    """Make one day's rows anew from facts and orders, in the transaction of whoever holds the day's mark."""
     sums: dict[SumKey, Counter[str]] = defaultdict(Counter)
     for orders in chunks(orders_of(day)):
         add_orders(sums, orders, timezone.now())
@@ -256,10 +215,7 @@ def firsts_of(filters: Filters) -> QuerySet[RepeatDay]:
 
 
 def rows_of(filters: Filters) -> QuerySet[RepeatDay]:
-    stores = filters.chosen.get("store")
-    allowed = Q() if filters.seen is None else Q(store_id__in=filters.seen)
-    chosen = Q(store_id__in=stores) if stores else Q()
-    return RepeatDay.objects.filter(allowed, chosen, day__gte=filters.first, day__lte=filters.last)
+    return RepeatDay.objects.filter(filters.of_stores(), day__gte=filters.first, day__lte=filters.last)
 
 
 def orders_shipped(filters: Filters) -> int:

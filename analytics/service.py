@@ -178,6 +178,7 @@ def lag_kpi(key: str, title: Words, measure: str, share: float, definition: Word
         definition=definition,
         numerator=_("news that were in time"),
         denominator=_("all news"),
+        sample=_("news"),
         compute=compute,  # type: ignore[arg-type]
     )
 
@@ -214,6 +215,7 @@ def service_kpi(
         definition=words[0],
         numerator=words[1],
         denominator=words[2],
+        sample=_("events"),
         compute=compute,  # type: ignore[arg-type]
     )
 

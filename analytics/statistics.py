@@ -9,7 +9,7 @@ have arrived. What will never arrive (lost, returned) stays for ever: a percenti
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -78,6 +78,25 @@ def survival(spread: Spread, buckets: Mapping[int, int], as_of: date) -> Surviva
             steps.append(((bucket + 1) * float(width), left))
         at_risk -= ended + censored.get(bucket, 0)
     return Survival(tuple(steps), width, sum(ends.values()), total_open, never)
+
+
+def time_within(
+    share: float, bounds: Sequence[float], ended: Mapping[int, int], waiting: Mapping[int, int]
+) -> float | None:
+    """The same for buckets of any width: the time within which this share has ended, interpolated.
+
+    ``bounds``: where each bucket ends; numbers by bucket, the last one beyond all bounds. None where it is not reached.
+    """
+    at_risk, left, target, start = sum(ended.values()) + sum(waiting.values()), 1.0, 1 - share, 0.0
+    for bucket, end in enumerate(bounds):
+        if number := ended.get(bucket, 0):
+            after = left * (1 - number / at_risk)
+            if after <= target + 1e-12:
+                return start + (end - start) * (left - target) / (left - after)
+            left = after
+        at_risk -= number + waiting.get(bucket, 0)
+        start = end
+    return None
 
 
 def mean(values: Mapping[float, int]) -> float | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from analytics.repeat import refresh_stale
 from analytics.service import count_recent
+from analytics.shopper_days import refresh_stale
 from analytics.summaries import want_due
 from tracking.tasks import kick
 
 
 def run_repeat() -> None:
-    """Every ten minutes: look at some of the days whose orders may have been followed by others since."""
+    """Every ten minutes: look at some of the days of shoppers that may have changed since."""
     refresh_stale()
 
 

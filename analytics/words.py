@@ -54,6 +54,7 @@ def of_ratio(value: float) -> str:
 UNITS: Mapping[str, Callable[[float], str]] = {
     "share": percent,
     "count": of_ratio,
+    "ratio": of_ratio,
     "hours": of_hours,
     "days": of_days,
     "seconds": of_seconds,

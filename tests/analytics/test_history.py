@@ -16,7 +16,7 @@ from analytics.history.seasons import black_friday, demand, is_peak
 from analytics.history.world import OUTAGES
 from analytics.management.commands.demo_history import MARK
 from analytics.models import ParcelFact, RepeatMark
-from analytics.repeat import every_day
+from analytics.shopper_days import every_day
 from tests import factories as make
 from tracking.enums import ParcelStatus
 from tracking.models import Change, Checkpoint, Contact, Job, Order, Parcel, Problem, Tracking

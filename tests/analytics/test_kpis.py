@@ -248,7 +248,7 @@ def test_every_kpi_says_what_it_is() -> None:
     for kpi in KPIS.values():
         words = (kpi.title, kpi.definition, kpi.numerator, kpi.denominator)
         assert all(str(one).strip() for one in words), kpi.key
-        assert kpi.unit in {"share", "count", "hours", "days", "seconds", "per_10_000"}
+        assert kpi.unit in {"share", "count", "ratio", "hours", "days", "seconds", "per_10_000"}
         assert kpi.section in {"overview", "promise", "time", "problems", "service"}
         assert {"numerator", "denominator"} <= kpi.parts.keys()
         assert kpi.version >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from typing import Any
 
@@ -13,9 +14,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from analytics import blocks_of_their_own
+from analytics.exports import ALL_KPIS
 from analytics.kpis import KPIS
 from analytics.pages import PAGES, Grid, Ranking, Split, Stack, Tiles, Trend
 from analytics.service import SERVICE_KPIS
+from analytics.shoppers import SHOPPER_KPIS
 from tests import factories as make
 from tests.analytics.worlds import World
 from tracking.models import StoreLimit
@@ -65,13 +69,15 @@ def test_page_csv_and_api_say_the_same(manager: Client, world: World) -> None:
     page = manager.get(OVERVIEW).content.decode()
     lines = {row["kpi"]: row for row in csv_of(manager, f"/analytics/figures.csv?{PERIOD}")}
     api = {row["kpi"]: row for row in manager.get(f"/api/v1/analytics/figures/?{PERIOD}").json()}
-    assert set(lines) == set(api) == KPIS.keys() | SERVICE_KPIS.keys()
+    assert set(lines) == set(api) == ALL_KPIS.keys()
     for key in lines:
         assert float(lines[key]["numerator"]) == api[key]["numerator"], key
+        assert (json.loads(lines[key]["parts"] or "{}")) == api[key]["parts"], key
         value = lines[key]["value"]
         assert (float(value) if value else None) == api[key]["value"], key
     assert api["on_time_promise"]["numerator"] == 10
     assert api["on_time_promise"]["denominator"] == 12
+    assert api["exception_rate"]["parts"]["lost"] == 1
     assert "83.3\xa0%" in page
     assert "of 12 parcels" in page
 
@@ -153,6 +159,15 @@ def test_every_page_shows_with_and_without_parcels_in_few_queries(manager: Clien
     assert not re.search(r"\sstyle=|\son\w+=|<script", page.content.decode())
 
 
+# Figures that are not of parcels, by the block that shows them.
+OWN_FIGURES = {
+    "repeat": {key for key in SHOPPER_KPIS if key.startswith("again_")},
+    "contacts": {"contact_rate", "contact_matter", "warned_before_ticket", "handling_p50", "handling_p90"},
+    "told": {"mails_sent", "mails_arrived", "mail_clicks", "page_views", "page_clicks"},
+    "service": set(SERVICE_KPIS),
+}
+
+
 def test_pages_name_only_figures_that_there_are() -> None:
     named: set[str] = set()
     for page in PAGES.values():
@@ -163,6 +178,8 @@ def test_pages_name_only_figures_that_there_are() -> None:
                 case Split() | Ranking():
                     named.add(block.key)
     assert named <= set(KPIS)
+    assert all(hasattr(blocks_of_their_own, name) for name in OWN_FIGURES)
+    assert ALL_KPIS.keys() - KPIS.keys() == {key for keys in OWN_FIGURES.values() for key in keys}
     assert set(KPIS) - named <= {"delivered", "open", "tracked", "scan_gap_p50", "scan_gap_p95"}
 
 
@@ -219,7 +236,7 @@ def test_erased_parcel_keeps_its_figures(manager: Client, world: World) -> None:
 
 def test_definitions_are_told_in_full(manager: Client) -> None:
     rows = manager.get("/api/v1/analytics/kpis/").json()
-    assert {row["key"] for row in rows} == KPIS.keys() | SERVICE_KPIS.keys()
+    assert {row["key"] for row in rows} == ALL_KPIS.keys()
     assert all(row["definition"] and row["numerator"] and row["denominator"] and row["version"] >= 1 for row in rows)
 
 

@@ -13,7 +13,8 @@ from analytics.filters import Filters
 from analytics.models import FigureState, RepeatDay, RepeatMark
 from analytics.names import Course
 from analytics.refresh import drain
-from analytics.repeat import every_day, orders_shipped, refresh_day, refresh_stale, repeat
+from analytics.repeat import orders_shipped, repeat
+from analytics.shopper_days import every_day, refresh_day, refresh_stale
 from analytics.statistics import wilson
 from tests import factories as make
 from tests.analytics.worlds import DAY, MONDAY, World, clock, told
