@@ -124,7 +124,7 @@ else:
     _database["OPTIONS"] = {
         "connect_timeout": 5,
         "application_name": "trackbridge",
-        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000",
+        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c jit=off",
     } | _database.get("OPTIONS", {})
 DATABASES = {"default": _database}
 
