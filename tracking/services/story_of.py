@@ -277,8 +277,10 @@ def scope_of(code: str, viewer: Any) -> Scope:
     begun = visible(viewer, Receipt.objects.filter(request_id=code).order_by()).values_list("correlation_id", flat=True)
     scope = Scope({code, *begun.distinct()[:MOST_STORIES]}, viewer=viewer)
     scope.orders = scope.newest(Order.objects.filter(correlation_id__in=scope.codes).order_by("-pk"))
-    shown = Q(order__in=[order.pk for order in scope.orders]) | Q(tracking__correlation_id__in=scope.codes)
-    rows = Parcel.objects.filter(shown).select_related("order", "tracking__account", "route__account")
+    of_orders = Parcel.objects.filter(order__in=[order.pk for order in scope.orders]).values("pk")
+    of_trackings = Parcel.objects.filter(tracking__correlation_id__in=scope.codes).values("pk")
+    shown = of_orders.order_by().union(of_trackings.order_by())  # each by its index: an OR over both tables has none
+    rows = Parcel.objects.filter(pk__in=shown).select_related("order", "tracking__account", "route__account")
     scope.parcels = scope.newest(rows.order_by("-pk"))
     own = scope.newest(Tracking.objects.filter(correlation_id__in=scope.codes).order_by("-created_at"))
     shown_trackings = [parcel.tracking for parcel in scope.parcels if parcel.tracking]
