@@ -23,21 +23,28 @@ from stores.models import Channel, Courier, CustomType, Store
 from tracking.services.scope import store_ids_of, visible
 
 NOTHING = "–"
-MOST_COUNTED = 10_000
+MOST_COUNTED, MOST_COUNTED_FILTERED = 10_000, 1_000
 
 
 class CappedPaginator(Paginator):
-    """Counts up to 10,000 rows: beyond that nobody pages, and counting a big table takes longer than showing it."""
+    """Counts up to 10,000 rows, up to 1,000 of those that a filter leaves: beyond that nobody pages, and counting takes
+    longer than showing them.
+    """
 
     template_name = "admin/pagination_capped.html"
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:MOST_COUNTED].count()
+        return self.object_list.order_by()[: self.most].count()
+
+    @property
+    def most(self) -> int:
+        is_filtered = isinstance(self.object_list, QuerySet) and bool(self.object_list.query.where)
+        return MOST_COUNTED_FILTERED if is_filtered else MOST_COUNTED
 
     @property
     def is_capped(self) -> bool:
-        return self.count == MOST_COUNTED
+        return self.count == self.most
 
 
 class ConsoleChangeList(ChangeList):

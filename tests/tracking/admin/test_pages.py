@@ -213,9 +213,11 @@ def test_page_of_a_row_that_is_gone_leads_to_the_first_page(admin_client: Client
 
 def test_list_says_when_there_is_more_than_it_counts(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stores.admin.MOST_COUNTED", 3)
+    monkeypatch.setattr("stores.admin.MOST_COUNTED_FILTERED", 2)
     for _ in range(4):
-        make.make_order()
-    assert "The newest 3 of more" in admin_client.get(address(Order, "changelist")).content.decode()
+        make.make_order(destination_country="AT")
+    assert "The first 3 of more" in admin_client.get(address(Order, "changelist")).content.decode()
+    assert "The first 2 of more" in admin_client.get(address(Order, "changelist"), {"country": "AT"}).content.decode()
 
 
 @pytest.mark.parametrize("kind", JobKind)
