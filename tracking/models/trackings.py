@@ -137,6 +137,7 @@ class Tracking(models.Model):
             models.CheckConstraint(condition=Q(status__in=ParcelStatus.values), name="tracking_status_known"),
         ]
         indexes = [
+            models.Index(fields=["-created_at", "-id"], name="tracking_newest"),
             models.Index(fields=["status"], condition=Q(retired_at=None), name="tracking_live_by_status"),
             models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
             models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
