@@ -6,14 +6,11 @@ import json
 import subprocess
 import sys
 
-from django.db import connection
-
 from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
 from stores.models import AfterShipAccount, Project
-from tests.benchmarks.console import insert
+from tests.benchmarks.bulk import bare_tables, insert, settle
 from tests.benchmarks.progress import heading, note
 from tests.benchmarks.seed import clear
-from tracking import triggers
 from tracking.models import Order, Parcel, Tracking
 
 A_DAY = 13_700  # as many as five millions a year
@@ -45,30 +42,26 @@ def seed(parcels: int) -> None:
         model.objects.all().delete()
     project, _ = Project.objects.get_or_create(key="figures", defaults={"client_id": "none", "client_secret": "none"})
     account, _ = AfterShipAccount.objects.get_or_create(key="bench", defaults={"api_key": "none"})
-    series, courier = f"generate_series(1, {parcels}) n", "(array['dhl-germany', 'dpd', 'gls', 'ups'])[1 + n % 4]"
-    triggers.remove(using="default")
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-    insert(
-        Order, series, id="n", project_id=str(project.pk), commercetools_id="md5('o' || n)", correlation_id="'BENCH'",
-        destination_country="(array['DE', 'AT', 'CH'])[1 + n % 3]", order_state="'Open'", ordered_at=READY,
-    )  # fmt: skip
-    insert(
-        Tracking, series, id="md5('t' || n)", account_id=str(account.pk), aftership_id="md5('t' || n)", courier=courier,
-        requested_courier=courier, tracking_number="'N' || n", correlation_id="'BENCH'", status="'delivered'",
-        opened_at="now()", received_at="now()", clocks=clocks(),
-        tallies="""'{"scans": 5, "attempts": 1, "longest_gap_hours": 20.5, "troubles": []}'""",
-        estimates=f"jsonb_build_array(jsonb_build_array({iso(10)}, to_char({READY}, 'YYYY-MM-DD')))",
-    )  # fmt: skip
-    insert(
-        Parcel, series, id="n", order_id="n", commercetools_id="md5('p' || n)", delivery_id="'d' || n",
-        tracking_number="'N' || n", tracking_id="md5('t' || n)", shipped_at=READY, written_at="now()",
-        decision="""'{"facts": {"supply_channels": ["hub"]}, "promise_days": 3}'""",
-    )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute("RESET statement_timeout")
-        cursor.execute("VACUUM ANALYZE")
-    triggers.install(using="default")
+    courier = "(array['dhl-germany', 'dpd', 'gls', 'ups'])[1 + n % 4]"
+    with bare_tables(Order, Tracking, Parcel):
+        insert(Order, parcels, {
+            "id": "n", "project_id": str(project.pk), "commercetools_id": "md5('o' || n)", "correlation_id": "'BENCH'",
+            "destination_country": "(array['DE', 'AT', 'CH'])[1 + n % 3]", "order_state": "'Open'",
+            "ordered_at": READY,
+        })  # fmt: skip
+        insert(Tracking, parcels, {
+            "id": "md5('t' || n)", "account_id": str(account.pk), "aftership_id": "md5('t' || n)", "courier": courier,
+            "requested_courier": courier, "tracking_number": "'N' || n", "correlation_id": "'BENCH'",
+            "status": "'delivered'", "opened_at": "now()", "received_at": "now()", "clocks": clocks(),
+            "tallies": """'{"scans": 5, "attempts": 1, "longest_gap_hours": 20.5, "troubles": []}'""",
+            "estimates": f"jsonb_build_array(jsonb_build_array({iso(10)}, to_char({READY}, 'YYYY-MM-DD')))",
+        })  # fmt: skip
+        insert(Parcel, parcels, {
+            "id": "n", "order_id": "n", "commercetools_id": "md5('p' || n)", "delivery_id": "'d' || n",
+            "tracking_number": "'N' || n", "tracking_id": "md5('t' || n)", "shipped_at": READY, "written_at": "now()",
+            "decision": """'{"facts": {"supply_channels": ["hub"]}, "promise_days": 3}'""",
+        })  # fmt: skip
+    settle()
 
 
 def iso(hours: float, form: str = 'YYYY-MM-DD"T"HH24:MI:SS') -> str:
