@@ -1,12 +1,29 @@
-"""Until when, as carriers write it: ``ready for collection until 24.11.2026``. Pure."""
+"""Until when, as carriers write it: ``ready for collection until 24.11.2026``. AfterShip has no field for it."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.utils import timezone
+
+from tracking.enums import ParcelStatus
+from tracking.models import Tracking
+
 LONGEST = timedelta(days=35)  # nobody keeps a parcel longer; what lies further off is no deadline
 DATES = re.compile(r"\b(?:(\d{4})-(\d{2})-(\d{2})|(\d{1,2})\.(\d{1,2})\.(\d{4}))\b")  # 11/12/2026 could be two days
+
+
+def deadline_of(tracking: Tracking) -> datetime | None:
+    """Until when the carrier waits, where its words name a day."""
+    after = tracking.status_changed_at or timezone.now()
+    return deadline_in(f"{tracking.pickup_note} {tracking.last_message}", after)
+
+
+def last_day_of(tracking: Tracking) -> date | None:
+    """The last day on which it can be collected at its pickup point, where the carrier's words name one."""
+    deadline = deadline_of(tracking) if tracking.status == ParcelStatus.AVAILABLE_FOR_PICKUP else None
+    return (deadline - timedelta(days=1)).date() if deadline else None
 
 
 def deadline_in(text: str, after: datetime) -> datetime | None:

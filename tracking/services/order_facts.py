@@ -16,6 +16,7 @@ from django.utils import timezone
 from stores.models import Courier
 from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
+from tracking.services.deadlines import last_day_of
 from tracking.services.flags import Condition, condition_of, day_of, flags_of, left_to_ship
 from tracking.words.discreet import without_people
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
@@ -124,6 +125,7 @@ def seen_of(tracking: Tracking) -> dict[str, Any]:
         "seen_where": without_people(tracking.last_location, tracking.tag),
         "carrier_words": without_people(tracking.last_message, tracking.tag),
         "pickup_where": tracking.pickup_location,
+        "pickup_until": last_day_of(tracking),
     }
 
 

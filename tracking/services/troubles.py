@@ -20,7 +20,7 @@ from tracking.enums import ON_ITS_WAY, UNSCANNED, ParcelStatus, ProblemKind
 from tracking.models import Checkpoint, Outage, Parcel, Problem, Tracking
 from tracking.models.orders import SHOWN
 from tracking.services import outages
-from tracking.services.deadlines import deadline_in
+from tracking.services.deadlines import deadline_of
 from tracking.services.problems import NEXT_STEP, due_after
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
@@ -111,12 +111,6 @@ def trouble(
     if tracking.is_return:
         return Trouble(kind, f"Return: {cause}", since, due_at, FOR_RETURNS[kind])
     return Trouble(kind, cause, since, due_at)
-
-
-def deadline_of(tracking: Tracking) -> datetime | None:
-    """Until when the carrier waits, where its words name a day."""
-    after = tracking.status_changed_at or timezone.now()
-    return deadline_in(f"{tracking.pickup_note} {tracking.last_message}", after)
 
 
 def until(deadline: datetime | None) -> str:

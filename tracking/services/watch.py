@@ -25,19 +25,19 @@ from tracking.models import Parcel, Problem, Run, Tracking
 from tracking.models.orders import SHOWN
 from tracking.services import jobs, learn, pulses, runs
 from tracking.services.calendars import working_hours
+from tracking.services.deadlines import deadline_of
 from tracking.services.learn import LEARN, UPSTREAM
 from tracking.services.troubles import (
     BY_TIME,
     KEPT_FOR,
     Trouble,
     close_many,
-    deadline_of,
     is_healed,
     open_troubles,
     outages_of,
     trouble,
     until,
-)  # fmt: skip
+)
 from tracking.services.waits import Limit, Usuals, in_days
 
 COURIERS = "couriers"

@@ -15,6 +15,8 @@ from tests.tracking.pages.orders import make_branded, make_shopped, path_of, shi
 from tracking.enums import ParcelStatus, ShopperEvent
 from tracking.models import Checkpoint, Order, ShopperCount, Tracking
 from tracking.services.links import withdraw_link
+from tracking.services.order_facts import facts_of_order
+from tracking.words.languages import day
 
 pytestmark = pytest.mark.django_db
 
@@ -180,6 +182,19 @@ def test_pickup_point_is_shown_with_its_hours(client: Client) -> None:
     page = words(client.get(path_of(order)).content)
     assert "Pickup point Kiosk, Marktstr. 12" in page, "the address of a shop is no secret"
     assert "Mon-Sat 8-20" in page
+    assert "Last day for collection" not in page, "nobody named one"
+
+
+def test_last_day_at_the_pickup_point_is_said_where_the_carriers_words_name_it(client: Client) -> None:
+    order, last_day = make_shopped(), timezone.localdate() + timedelta(days=4)
+    since = timezone.now() - timedelta(days=3)
+    facts = {"status_changed_at": since, "pickup_note": f"Ready until {last_day:%d.%m.%Y}, Mon-Sat 8-20"}
+    parcel = ship(order, ParcelStatus.AVAILABLE_FOR_PICKUP, **facts)
+    assert facts_of_order(order).parcels[0].pickup_until == last_day
+    said = f"Last day for collection: {day(last_day, 'en', timezone.localdate())}."
+    assert said in words(client.get(path_of(order)).content)
+    Tracking.objects.filter(pk=parcel.tracking_id).update(status=ParcelStatus.RETURNING)
+    assert "Last day for collection" not in words(client.get(path_of(order)).content), "it has gone by"
 
 
 def test_return_stands_in_its_own_lane_and_never_comes_to_the_shopper(client: Client) -> None:
