@@ -124,7 +124,6 @@ class Brand(models.Model):
 
     class Meta:
         ordering = ["key"]
-        permissions = [("preview_brand", "Can preview messages and pages of brands")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(quiet_from=None, quiet_until=None) | Q(quiet_from__isnull=False, quiet_until__isnull=False),
