@@ -202,7 +202,7 @@ def test_what_is_about_no_mail_of_ours_changes_nothing(tell: Callable[..., int],
 
 def test_a_row_that_was_never_sent_cannot_have_come_back(tell: Callable[..., int], sent: Message) -> None:
     Message.objects.update(state="planned", sending_at=None, sent_at=None)
-    assert tell("Bounce", sent, **HARD) == 200
+    assert [tell("Bounce", sent, **HARD), tell("SpamComplaint", sent, Type="SpamComplaint")] == [200, 200]
     assert (now(sent).state, blocks()) == ("planned", [])
 
 
