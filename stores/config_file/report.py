@@ -96,5 +96,5 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name}={item}" for name, item in value.items())
+        return ", ".join(f"{name}={item}" for name, item in sorted(value.items()))  # databases keep no order
     return str(value)

@@ -288,7 +288,7 @@ def test_a_route_says_who_tells_which_status(applied: ConfigFile) -> None:
     printed = applied.apply(replaced(BASE + RULES, told))
     assert printed == (
         f"change {SWISS}\n"
-        "    notify_by_status: none → delivered=off, delayed=aftership\n"
+        "    notify_by_status: none → delayed=aftership, delivered=off\n"
         f"note: {SWISS}: AfterShip gets the address, and cannot be told which statuses are others'. "
         f"Switch its flows off for: {', '.join(kind for kind in MessageKind.values if kind != 'delayed')}.\n"
         "Applied: 0 created, 1 changed, 0 removed.\n"
