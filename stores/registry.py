@@ -17,7 +17,8 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
-from stores.models import CarrierMapping, Channel, Courier, Project, Route, StatusRule, Store, key_validator
+from stores.models import CarrierMapping, Channel, Courier, Project, Route, StatusRule, Store
+from stores.validators import key_validator
 
 BATCH = 500
 SLUG = re.compile(r"[a-z0-9-]+\Z")

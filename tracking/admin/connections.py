@@ -25,7 +25,8 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from stores import inbound, tracking_source
 from stores.admin import ConsoleAdmin
 from stores.config_file.plan import CREDENTIALS
-from stores.models import AfterShipAccount, Project, RateBudget, key_validator
+from stores.models import AfterShipAccount, Project, RateBudget
+from stores.validators import key_validator
 from tracking import tasks
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, WAITING, age, badge, code, two_lines
 from tracking.admin.registry import ImportButton
