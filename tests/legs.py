@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from tests.chromium import find_chromium
 
-# Tests that start servers, workers and browsers, and wait for them.
-PROGRAMS = ("tests/end_to_end", "tests/storm", "tests/browser")
+# Tests that start servers and workers, or a browser, and wait for them.
+PROGRAMS = ("tests/end_to_end", "tests/storm")
+BROWSER = ("tests/browser",)
+SLOWEST = "--durations=12"
 REPORTS = Path(__file__).resolve().parent.parent / "var" / "tests"
 
 
@@ -26,20 +29,22 @@ class Leg:
 
     name: str
     status: int
+    seconds: float = 0
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     browser: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+        return f"{self.name}: {counts}, {self.seconds:.0f} s"
 
 
-def read_report(name: str, status: int, report: Path) -> Leg:
+def read_report(name: str, status: int, report: Path, seconds: float = 0) -> Leg:
     """The counts of a JUnit report. A run that left none failed before its first test: one failure."""
     if not report.is_file():
-        return Leg(name, status or 1, failed=1)
-    leg = Leg(name, status)
+        return Leg(name, status or 1, seconds, failed=1)
+    leg = Leg(name, status, seconds)
     for case in ElementTree.parse(report).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             leg.failed += 1
@@ -55,7 +60,8 @@ def run(name: str, arguments: list[str], environment: dict[str, str], *, is_show
     """Runs pytest once. Its output is passed through, or shown as a whole once it is over."""
     report, log = (REPORTS / f"{name.lower().replace(' ', '-')}.{kind}" for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", SLOWEST, f"--junitxml={report}", *arguments]
+    start = time.monotonic()
     if is_shown:
         print(f"== {name}", flush=True)
         done = subprocess.run(command, env=os.environ | environment, check=False)
@@ -63,21 +69,23 @@ def run(name: str, arguments: list[str], environment: dict[str, str], *, is_show
         with log.open("w+", encoding="utf-8") as output:
             done = subprocess.run(command, env=os.environ | environment, check=False, stdout=output, stderr=output)
         print(f"\n== {name}\n{log.read_text(encoding='utf-8', errors='replace')}", flush=True)
-    return read_report(name, done.returncode, report)
+    return read_report(name, done.returncode, report, time.monotonic() - start)
 
 
 def run_all() -> list[Leg]:
-    """The suite in two halves side by side, since much of it waits: those that run whole programs, and SQLite after
-    them, beside all others. A DATABASE_URL from outside is one database: there, one leg follows the other.
+    """The suite in three parts side by side, since much of it waits: those that run whole programs; those that drive a
+    browser, and SQLite after them; all others. A DATABASE_URL from outside is one database: there, one leg follows the
+    other.
     """
     postgres, sqlite = {"TRACKBRIDGE_TEST_DB": ""}, {"TRACKBRIDGE_TEST_DB": "sqlite"}
     if os.environ.get("DATABASE_URL"):
         return [run("PostgreSQL", [], postgres), run("SQLite", ["-m", "sqlite"], sqlite)]
-    others = [f"--ignore={folder}" for folder in PROGRAMS]
-    with ThreadPoolExecutor(1) as beside:
+    others = [f"--ignore={folder}" for folder in (*PROGRAMS, *BROWSER)]
+    with ThreadPoolExecutor(2) as beside:
         programs = beside.submit(run, "PostgreSQL with programs", [*PROGRAMS], postgres, is_shown=False)
+        browser = beside.submit(run, "PostgreSQL with a browser", [*BROWSER], postgres, is_shown=False)
         on_sqlite = beside.submit(run, "SQLite", ["-m", "sqlite"], sqlite, is_shown=False)
-        return [run("PostgreSQL", others, postgres), programs.result(), on_sqlite.result()]
+        return [run("PostgreSQL", others, postgres), programs.result(), browser.result(), on_sqlite.result()]
 
 
 def browser_line(legs: list[Leg]) -> str:

@@ -77,8 +77,8 @@ def test_command_gets_a_database_over_tcp_and_its_status_is_passed_on() -> None:
 def test_report_is_counted_by_outcome(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT, encoding="utf-8")
-    leg = legs.read_report("PostgreSQL", 1, report)
-    assert str(leg) == "PostgreSQL: 2 passed, 2 failed, 1 skipped"
+    leg = legs.read_report("PostgreSQL", 1, report, 61.4)
+    assert str(leg) == "PostgreSQL: 2 passed, 2 failed, 1 skipped, 61 s"
     assert leg.browser == 1
 
 
