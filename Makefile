@@ -5,7 +5,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 INSTALLED := .venv/.installed-$(shell cat requirements.txt requirements-dev.txt | cksum | tr ' ' '-')
 
-.PHONY: help demo test lint messages bench storm outage neighbour shots clean
+.PHONY: help demo test lint messages bench storm outage neighbour axe shots clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make storm   kill everything under load for a quarter of an hour, and judge; STORM='--webhooks 1000000' for longer"
 	@echo "make outage  take 100,000 webhooks while commercetools is down, and judge: half an hour; STORM='--webhooks 10000'"
 	@echo "make neighbour  measure what a project that is down, or hangs, costs another one"
+	@echo "make axe     judge every page of the console, wide and narrow, light and dark: a quarter of an hour"
 	@echo "make shots   screenshots of every page into var/shots"
 	@echo "make clean   remove what the targets above made; .env and db.sqlite3 stay"
 
@@ -62,7 +63,7 @@ bench: $(INSTALLED)
 	@$(PY) -m tests.benchmarks
 
 storm: $(INSTALLED)
-	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py tests/storm/test_late_news.py
+	@STORM_FORM=long $(PY) -m pytest -q tests/storm/test_sequences.py tests/storm/test_late_news.py tests/end_to_end/test_remap.py
 	@$(PY) -m tests.storm $(STORM)
 
 outage: $(INSTALLED)
@@ -70,6 +71,9 @@ outage: $(INSTALLED)
 
 neighbour: $(INSTALLED)
 	@$(PY) -m tests.storm.neighbour $(STORM)
+
+axe: $(INSTALLED)
+	@PAGES_FORM=long $(PY) -m pytest -q tests/browser/test_every_page.py
 
 shots: $(INSTALLED)
 	@$(PY) -m tests.browser.shots
