@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tracking import number_triggers
 from tracking.models.contacts import ABOUT_TROUBLE
 from tracking.models.messages import TOLD, WARNINGS
 
@@ -102,19 +103,19 @@ def trigger(vendor: str, name: str, event: tuple[str, str], mark: tuple[str, str
 
 
 def install(*, using: str, **_: Any) -> None:
-    """Make the triggers that are not there; the receiver of ``post_migrate``."""
+    """Make the triggers that are not there, and note numbers that came without; the receiver of ``post_migrate``."""
     database = connections[using]
-    if "tracking_change" not in database.introspection.table_names():
-        return  # migrated back to before there were marks
-    wanted = statements(database.vendor)
+    if not {"tracking_change", "tracking_knownnumber"} <= set(database.introspection.table_names()):
+        return  # migrated back to before there were marks, or numbers
+    wanted = statements(database.vendor) | number_triggers.statements(database.vendor)
     if wanted.keys() <= existing(database).keys():
         return
     remove(using=using)
     with database.cursor() as cursor:
         if database.vendor == "postgresql":
-            for subject in SUBJECTS:
-                cursor.execute(postgresql_function(subject))
-        for statement in wanted.values():
+            for function in [*map(postgresql_function, SUBJECTS), *number_triggers.functions()]:
+                cursor.execute(function)
+        for statement in [*wanted.values(), *number_triggers.missing()]:
             cursor.execute(statement)
 
 

@@ -122,6 +122,7 @@ def lists(client: Client) -> dict[str, Question]:
         "jobs": listed("job"),
         "messages": listed("message"),
         "orders, found by number": listed("order", q="BENCH-123"),
+        "parcels, found by a piece": listed("parcel", q=number_of(123)[7:15]),
     }
 
 
@@ -139,6 +140,9 @@ def searches(client: Client, some: Callable[[], int]) -> dict[str, Question]:
         "search: tracking number": found(number_of),
         "search: end of a number": found(lambda n: number_of(n)[-8:]),
         "search: beginning": found(lambda n: number_of(n)[:16]),
+        "search: middle, 8 signs": found(lambda n: number_of(n)[7:15]),
+        "search: middle, 5 signs": found(lambda n: number_of(n)[9:14]),
+        "search: in every number": found(lambda n: "34043"),
         "search: e-mail address": found(lambda n: f"shopper{n % 100_000}@example.com"),
         "search: id": found(lambda n: Order.objects.values_list("commercetools_id", flat=True).get(pk=n)),
         "search: a whole e-mail": found(mail),

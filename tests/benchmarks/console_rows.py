@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from django.db import connection
+
 from stores.models import AfterShipAccount, Project, Route, Store
 from tests.benchmarks.bulk import bare_tables, insert, settle
+from tests.benchmarks.progress import note
 from tests.benchmarks.seed import clear
-from tracking.models import Attempt, Checkpoint, Job, Message, Order, Parcel, Problem, Receipt, Tracking
+from tracking.models import Attempt, Checkpoint, Job, KnownNumber, Message, Order, Parcel, Problem, Receipt, Tracking
 
 SCANS = 5
 COUNTRIES = ("DE", "AT", "CH", "FR", "NL", "PL")
@@ -41,6 +44,8 @@ def seed(parcels: int) -> None:
         seed_orders(orders, project, stores)
         seed_trackings(parcels, account, orders)
         seed_parcels(parcels, route, orders)
+    with bare_tables(KnownNumber):
+        seed_numbers()
     with bare_tables(Checkpoint):
         seed_scans(parcels, orders)
     with bare_tables(Job, Attempt, Receipt, Message, Problem):
@@ -126,6 +131,17 @@ def seed_parcels(parcels: int, route: Route, orders: int) -> None:
     somewhere = f"(1 + n::bigint * 7919 % {orders})"
     nothing = {"order_id": somewhere, "tracking_number": "''", "tracking_id": "NULL", "carried": "'{}'"}
     insert(Parcel, max(parcels // WAITING_EVERY, 1), columns | nothing | {"written_at": "NULL"}, first=parcels + 1)
+
+
+def seed_numbers() -> None:
+    """What triggers would have noted, in the order in which orders and their parcels come."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO tracking_knownnumber (text) SELECT text FROM (SELECT id * 3 AS at, order_number AS text"
+            " FROM tracking_order UNION ALL SELECT order_id * 3 + 1, tracking_number FROM tracking_parcel"
+            " WHERE tracking_number <> '') AS numbers ORDER BY at"
+        )
+        note(f"{cursor.rowcount:,} numbers")
 
 
 def seed_scans(parcels: int, orders: int) -> None:

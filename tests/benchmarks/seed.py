@@ -13,11 +13,11 @@ from config.correlation import new_correlation_id
 from stores.models import AfterShipAccount, Project
 from tests.benchmarks.bodies import WAY, webhook
 from tracking.enums import Source
-from tracking.models import Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking
+from tracking.models import Checkpoint, Job, KnownNumber, Order, Parcel, Problem, Receipt, Tracking
 
 PARCELS_PER_ORDER = 3
 REPEATS = 0.1
-EMPTIED = (Receipt, Checkpoint, Job, Problem, Parcel, Tracking, Order)
+EMPTIED = (Receipt, Checkpoint, Job, Problem, Parcel, Tracking, Order, KnownNumber)
 
 
 def clear() -> None:

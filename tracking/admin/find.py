@@ -25,8 +25,9 @@ from tracking.admin.codes import story_address
 from tracking.admin.display import lines, masked, status_badge, when
 from tracking.admin.order_status import status_of
 from tracking.models import Order
-from tracking.services.find import MOST_HITS, Because, Found, Hit, find, orders_of
-from tracking.services.quoted import MOST_TEXT, Quote, QuoteKind
+from tracking.services.find import Because, Found, Hit, Strength, find, orders_of
+from tracking.services.pieces import SHORTEST_INSIDE, SHORTEST_PIECE
+from tracking.services.quoted import MOST_TEXT, Quote, QuoteKind, is_single
 from tracking.services.scope import visible
 
 KEPT = "found"  # in the session: what was asked for (addresses masked) and which orders were found
@@ -41,6 +42,8 @@ REASONS = {
     Because.CODE: gettext_lazy("code"),
     Because.PIECE_OF_ORDER_NUMBER: gettext_lazy("beginning or end of the order number"),
     Because.PIECE_OF_TRACKING_NUMBER: gettext_lazy("beginning or end of a tracking number"),
+    Because.INSIDE_ORDER_NUMBER: gettext_lazy("middle of the order number"),
+    Because.INSIDE_TRACKING_NUMBER: gettext_lazy("middle of a tracking number"),
 }
 QUOTE_WORDS = {
     QuoteKind.EMAIL: gettext_lazy("e-mail address"),
@@ -68,7 +71,7 @@ def look_for(request: HttpRequest, text: str) -> HttpResponse:
         return HttpResponseRedirect(address_of(found.best))
     if found.story:
         return HttpResponseRedirect(story_address(found.story))
-    request.session[KEPT] = kept(found, is_long=len(text.strip()) > MOST_TEXT)
+    request.session[KEPT] = kept(found, text.strip())
     return HttpResponseRedirect(reverse("console-search"))
 
 
@@ -78,13 +81,14 @@ def address_of(hit: Hit) -> str:
     return f"{page}#parcel-{min(hit.parcels)}" if len(hit.parcels) == 1 else page
 
 
-def kept(found: Found, *, is_long: bool) -> dict[str, Any]:
+def kept(found: Found, text: str) -> dict[str, Any]:
     """What the session keeps: no more than the list needs, and no address in full."""
     return {
         "quotes": [[quote.kind, shown(quote)] for quote in found.quotes[:MOST_SHOWN_QUOTES]],
         "hits": [[hit.order, sorted(hit.because), sorted(hit.parcels)] for hit in found.hits],
         "is_cut": found.is_cut,
-        "is_long": is_long,
+        "is_long": len(text) > MOST_TEXT,
+        "signs": len(text) if is_single(text) else 0,
     }
 
 
@@ -104,12 +108,22 @@ def found_page(request: HttpRequest, result: dict[str, Any]) -> HttpResponse:
         "is_long": result.get("is_long", False),
         "most_text": MOST_TEXT,
         "table": hits_table([hit for hit in hits if hit.order in orders], orders),
-        "note": _("Only the first %(n)d are shown: give more of the number.") % {"n": MOST_HITS}
+        "note": _("There may be more than these %(n)d: give more of the number.") % {"n": len(orders)}
         if result.get("is_cut")
         else "",
+        "too_short": too_short(result.get("signs", 0), hits),
     }
     request.current_app = admin.site.name
     return TemplateResponse(request, "admin/tracking/find.html", context)
+
+
+def too_short(signs: int, hits: list[Hit]) -> str:
+    """Of a text with so few signs: what was not looked for. Nothing where it was found as a whole."""
+    if not 0 < signs < SHORTEST_INSIDE or any(hit.strength > Strength.PIECE for hit in hits):
+        return ""
+    if signs < SHORTEST_PIECE:
+        return _("Too short for a piece of a number: give four signs of its beginning or end, or any five in a row.")
+    return _("With four signs only beginnings and ends of numbers are looked for: give five to find their middle, too.")
 
 
 def hits_table(hits: list[Hit], orders: dict[int, Order]) -> Table:

@@ -1,22 +1,23 @@
 """Finding rows of the lists by what a customer quotes, or a log line shows, each by its own index.
 
-The text is compared as typed, as AfterShip would write the number, and as the code that was read out; numbers also by
-their beginning and end. Nothing is searched inside of texts: a list of millions answers as fast as one of ten. The box
-on every page, which takes whole e-mails too, is ``tracking/services/find.py``.
+The text is compared as typed, as AfterShip would write the number, and as the code that was read out; numbers also by a
+piece of them. Each question has its index: a list of millions answers as fast as one of ten. The box on every page,
+which takes whole e-mails too, is ``tracking/services/find.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from config.correlation import normalise
 from stores.models import AfterShipAccount, Project
 from tracking.models import Order, Parcel, Tracking
-from tracking.services.pieces import begins, ends, spellings, trimmed, whole
+from tracking.services.pieces import numbers_with, piece_words, spellings, trimmed, whole
 
 MOST_STORIES = 200
+MOST_NUMBERS = 1_000  # the newest that hold a piece, as in the box on every page
 
 
 def orders_by(text: str) -> QuerySet[Order]:
@@ -71,8 +72,9 @@ def own_trackings(text: str) -> list[QuerySet[Tracking]]:
 
 
 def number(model: type[Model], field: str, words: set[str]) -> list[QuerySet]:
-    """Rows whose ``field`` is one of the words or, where they are long enough, begins or ends with one."""
-    conditions = [whole(field, words), *begins(field, words), *ends(field, words)]
+    """Rows whose ``field`` is one of the words or has one in it, if it is long enough: of the newest such numbers."""
+    holding = [numbers_with(word, most=MOST_NUMBERS).values("text") for word in piece_words(words)]
+    conditions = [whole(field, words), *(Q(**{f"{field}__in": texts}) for texts in holding)]
     return [model._default_manager.filter(condition) for condition in conditions]
 
 

@@ -6,6 +6,7 @@ from tracking.models.messages import BlockedAddress, Mailer, Message
 from tracking.models.orders import Order, Parcel
 from tracking.models.outbox import Attempt, Heartbeat, Job
 from tracking.models.people import Export, ExportPart, SavedView, StoreLimit
+from tracking.models.pieces import KnownNumber
 from tracking.models.problems import Problem
 from tracking.models.roles import Role
 from tracking.models.runs import Run
@@ -28,6 +29,7 @@ __all__ = [
     "Heartbeat",
     "IgnoredCarrier",
     "Job",
+    "KnownNumber",
     "LookupCount",
     "Mailer",
     "Message",

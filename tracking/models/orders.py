@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from tracking.models.pieces import Ending
-
 CANCELLED = "Cancelled"  # commercetools' orderState, with two l
 
 
@@ -101,7 +99,6 @@ class Order(models.Model):
             models.Index(fields=["-ordered_at"], name="order_newest_placed"),
             models.Index(fields=["store", "-created_at"], name="order_newest_of_store"),
             models.Index(fields=["destination_country", "-created_at"], name="order_newest_to_country"),
-            models.Index(Ending("order_number"), name="order_number_ending"),
         ]
 
     def __str__(self) -> str:
@@ -176,7 +173,6 @@ class Parcel(models.Model):
             models.Index(fields=["written_at"], condition=Q(written_at__isnull=False), name="parcel_written"),
             models.Index(fields=["commercetools_id"], name="parcel_by_its_id"),
             models.Index(fields=["order"], condition=Q(is_return=True), name="parcel_return"),
-            models.Index(Ending("tracking_number"), name="parcel_number_ending"),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,6 @@ from django.db import models
 from django.db.models import Q
 
 from tracking.enums import EXPECTED, FINISHED, ON_ITS_WAY, UNSCANNED, ParcelStatus
-from tracking.models.pieces import Ending
 
 
 def new_tracking_id() -> str:
@@ -142,7 +141,6 @@ class Tracking(models.Model):
             models.Index(fields=["received_at"], condition=Q(received_at__isnull=False), name="tracking_received"),
             models.Index(fields=["kept_until"], condition=Q(kept_until__isnull=False), name="tracking_kept"),
             models.Index(fields=["created_at"], condition=Q(requested_courier=""), name="tracking_left_to_detection"),
-            models.Index(Ending("tracking_number"), name="tracking_number_ending"),
             models.Index(fields=["courier", "status"], name="tracking_by_courier"),
             models.Index(fields=["eta"], condition=Q(retired_at=None, status__in=EXPECTED), name="tracking_expected"),
             models.Index(

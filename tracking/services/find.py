@@ -1,7 +1,7 @@
 """One search for everything that a customer or a log line quotes: text → orders, with why each of them matched.
 
     text ─ quotes_in ─> quotes ─ by index, whole ─────────> orders of exact hits: numbers, ids, codes; e-mails
-                               └ nothing so far: by a piece ─> orders by the beginning or end of a number
+                               └ nothing so far: by a piece ─> orders with a number that holds it
                                └ still nothing: a code ──> the story that it opens
 
 What is quoted the most exactly decides: where the order's number is in the text, the shopper's other orders (found by
@@ -12,7 +12,7 @@ at most, whatever is asked; to tell whether a code has a story takes those of `s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -21,14 +21,15 @@ from django.db.models import QuerySet
 
 from stores.models import AfterShipAccount, Project
 from tracking.models import Order, Parcel, Receipt, Tracking
-from tracking.services.pieces import begins, ends, spellings, whole
+from tracking.services.pieces import is_edge, numbers_with_any, piece_words, spellings, whole
 from tracking.services.quoted import Quote, QuoteKind, is_single, quotes_in
 from tracking.services.scope import store_ids_of, visible
 from tracking.services.story_of import story_of
 
 MOST_HITS = 20
 MOST_LOOKED_AT = 200  # rows that one question may give
-MOST_PIECES = 8  # quotes that are tried as pieces: each costs two looks at an index for every spelling
+MOST_PIECES = 8  # quotes that are tried as pieces: each costs a look at an index for every spelling
+MOST_NUMBERS = 500  # with one of the pieces, the newest ones
 SHORTEST_PIECE_IN_TEXT = 6  # within a longer text: four digits in a row are anything
 
 
@@ -52,9 +53,12 @@ class Because(IntEnum):
     CODE = 7
     PIECE_OF_ORDER_NUMBER = 8
     PIECE_OF_TRACKING_NUMBER = 9
+    INSIDE_ORDER_NUMBER = 10
+    INSIDE_TRACKING_NUMBER = 11
 
 
-PIECES = {Because.PIECE_OF_ORDER_NUMBER, Because.PIECE_OF_TRACKING_NUMBER}
+INSIDE = {Because.INSIDE_ORDER_NUMBER, Because.INSIDE_TRACKING_NUMBER}
+PIECES = {Because.PIECE_OF_ORDER_NUMBER, Because.PIECE_OF_TRACKING_NUMBER} | INSIDE
 
 
 @dataclass
@@ -114,14 +118,21 @@ def find(user: Any, text: str) -> Found:
     quotes = tuple(quotes_in(text))
     words = Words.of(quotes)
     hits = gather([*orders_quoted(user, words), *parcels_quoted(user, words)])
+    is_cut = False
     if not hits:
-        shortest = 0 if is_single(text.strip()) else SHORTEST_PIECE_IN_TEXT
-        likeliest = Words.of(quotes[:MOST_PIECES]).numbers
-        long_enough = {word for word in likeliest if len(word) >= shortest}
-        hits = gather([*orders_by_piece(user, long_enough), *parcels_by_piece(user, long_enough)])
+        hits, is_cut = by_pieces(user, quotes, shortest=0 if is_single(text.strip()) else SHORTEST_PIECE_IN_TEXT)
     story = "" if hits else code_of_a_story(user, words)
-    ranked = sorted(hits.values(), key=lambda hit: (-hit.strength, -hit.order))
-    return Found(quotes, tuple(ranked[:MOST_HITS]), len(ranked) > MOST_HITS, story)
+    ranked = sorted(hits.values(), key=lambda hit: (-hit.strength, hit.because <= INSIDE, -hit.order))
+    return Found(quotes, tuple(ranked[:MOST_HITS]), is_cut or len(ranked) > MOST_HITS, story)
+
+
+def by_pieces(user: Any, quotes: Sequence[Quote], *, shortest: int) -> tuple[dict[int, Hit], bool]:
+    """Hits by a piece of a number, and whether there may be more: up to three queries."""
+    words = piece_words(word for word in Words.of(quotes[:MOST_PIECES]).numbers if len(word) >= shortest)
+    numbers, is_cut = numbers_with_any(words, most=MOST_NUMBERS)
+    if not numbers:
+        return {}, False
+    return gather([*orders_by_piece(user, words, numbers), *parcels_by_piece(user, words, numbers)]), is_cut
 
 
 Match = tuple[int, Because, int | None]
@@ -198,26 +209,25 @@ def why_parcel(parcel: Parcel, words: Words, numbers: Collection[str]) -> dict[B
     }
 
 
-def orders_by_piece(user: Any, words: Collection[str]) -> Iterable[Match]:
-    """Orders by the beginning or end of their number: one query."""
-    conditions = [*begins("order_number", words), *ends("order_number", words)]
-    if not conditions:
-        return
-    found = [Order.objects.filter(condition) for condition in conditions]
-    rows = visible(user, Order.objects.filter(pk__in=union(found))).order_by("-pk")
-    yield from ((pk, Because.PIECE_OF_ORDER_NUMBER, None) for pk in rows.values_list("pk", flat=True)[:MOST_LOOKED_AT])
+def orders_by_piece(user: Any, words: list[str], numbers: list[str]) -> Iterable[Match]:
+    """Orders with one of these numbers, which hold one of the words: one query."""
+    rows = visible(user, Order.objects.filter(whole("order_number", numbers))).order_by("-pk")
+    for pk, number in rows.values_list("pk", "order_number")[:MOST_LOOKED_AT]:
+        yield pk, Because.PIECE_OF_ORDER_NUMBER if is_edge(number, words) else Because.INSIDE_ORDER_NUMBER, None
 
 
-def parcels_by_piece(user: Any, words: Collection[str]) -> Iterable[Match]:
-    """Parcels by the beginning or end of their number as written, or as AfterShip has it: one query."""
-    conditions = [*begins("tracking_number", words), *ends("tracking_number", words)]
-    if not conditions:
-        return
-    shown = union([Tracking.objects.filter(condition) for condition in conditions])
-    found = [Parcel.objects.filter(condition) for condition in conditions] + [Parcel.objects.filter(tracking__in=shown)]
+def parcels_by_piece(user: Any, words: list[str], numbers: list[str]) -> Iterable[Match]:
+    """Parcels with one of these numbers, as written or as AfterShip has it: one query."""
+    field = "tracking_number"
+    found = [
+        Parcel.objects.filter(whole(field, numbers)),
+        Parcel.objects.filter(tracking__in=Tracking.objects.filter(whole(field, numbers)).values("pk")),
+    ]
     rows = visible(user, Parcel.objects.filter(pk__in=union(found))).order_by("-pk")
-    for pk, order in rows.values_list("pk", "order")[:MOST_LOOKED_AT]:
-        yield order, Because.PIECE_OF_TRACKING_NUMBER, pk
+    columns = ("pk", "order", "tracking_number", "tracking__tracking_number")
+    for pk, order, *own in rows.values_list(*columns)[:MOST_LOOKED_AT]:
+        at_edge = any(is_edge(number or "", words) for number in own)
+        yield order, Because.PIECE_OF_TRACKING_NUMBER if at_edge else Because.INSIDE_TRACKING_NUMBER, pk
 
 
 def union(found: list[QuerySet[Any]]) -> QuerySet[Any]:

@@ -1,23 +1,24 @@
 """Numbers as people quote them: as typed, in capitals, as AfterShip would write them; whole, or a piece of one.
 
-A piece is the beginning or the end of a number. Both are answered by an index on PostgreSQL and on SQLite (which has
-none for LIKE, so it is asked for a range), and a list of a million answers as fast as one of ten.
+    a piece ─ KnownNumber (each number once, by its pieces) ─> the newest numbers that hold it ─ by index ─> rows
+
+A piece of four signs is looked for at the beginning and the end of numbers, a longer one anywhere in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
-from django.db import connection
-from django.db.models import F, Q, Value
-from django.db.models.lookups import Exact
+from django.db.models import Q, QuerySet
 
-from tracking.models.pieces import ENDING, Ending
+from tracking.models import KnownNumber
+from tracking.models.pieces import PIECE, Holds
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import clean_number
 
-SHORTEST_PIECE = 4  # shorter text would match nearly everything
+SHORTEST_PIECE = PIECE  # shorter text would match nearly everything
+SHORTEST_INSIDE = 5  # four signs are somewhere in thousands of a million numbers
 
 
 def trimmed(text: str) -> str:
@@ -39,22 +40,40 @@ def whole(field: str, words: Iterable[str]) -> Q:
     return Q(**{f"{field}__in": list(words)})
 
 
-def begins(field: str, words: Iterable[str]) -> list[Q]:
-    """One condition per word that is long enough: ``field`` begins with it."""
-    return [begins_with(field, word) for word in sorted(words) if len(word) >= SHORTEST_PIECE]
+def piece_words(words: Iterable[str]) -> list[str]:
+    """Those that are long enough to be a piece, in capitals, each once."""
+    return sorted({word.upper() for word in words if len(word) >= SHORTEST_PIECE})
 
 
-def ends(field: str, words: Iterable[str]) -> list[Q]:
-    """One condition per word that is long enough: ``field`` ends with it."""
-    return [ends_with(field, word) for word in sorted(words) if len(word) >= SHORTEST_PIECE]
+def numbers_with(word: str, *, most: int) -> QuerySet[KnownNumber]:
+    """The newest numbers, at most so many, that hold this word of ``piece_words``."""
+    found = KnownNumber.objects.filter(Holds(word))
+    if len(word) < SHORTEST_INSIDE:
+        found = found.filter(Q(text__istartswith=word) | Q(text__iendswith=word))
+    return found.order_by("-pk")[:most]
 
 
-def begins_with(field: str, word: str) -> Q:
-    if connection.vendor == "sqlite":
-        after = word[:-1] + chr(ord(word[-1]) + 1)
-        return Q(**{f"{field}__gte": word, f"{field}__lt": after})
-    return Q(**{f"{field}__startswith": word})
+def numbers_with_any(words: Collection[str], *, most: int) -> tuple[list[str], bool]:
+    """The newest numbers that hold any of these ``piece_words``, and whether there are more: one query.
+
+    Each word has its share of ``most``, so that one which is in every number leaves the others room.
+    """
+    share = max(most // max(len(words), 1), 1)
+    parts = [
+        KnownNumber.objects.filter(pk__in=numbers_with(word, most=share + 1).values("pk")).values_list(
+            "text", flat=True
+        )
+        for word in words
+    ]
+    if not parts:
+        return [], False
+    first, *others = parts
+    texts = sorted(first.union(*others))
+    is_cut = any(sum(word in text.upper() for text in texts) > share for word in words)
+    return texts, is_cut
 
 
-def ends_with(field: str, word: str) -> Q:
-    return Q(Exact(Ending(F(field)), Value(word[-ENDING:]))) & Q(**{f"{field}__endswith": word})
+def is_edge(number: str, words: Iterable[str]) -> bool:
+    """Whether the number begins or ends with one of these ``piece_words``."""
+    edges = tuple(words)
+    return number.upper().startswith(edges) or number.upper().endswith(edges)

@@ -198,6 +198,7 @@ RULES: dict[str, Rule] = {
     "tracking.IgnoredCarrier": by_store("store"),
     "tracking.Job": by_code,
     "tracking.LookupCount": nobody,
+    "tracking.KnownNumber": nobody,
     "tracking.Mailer": everyone,
     "tracking.Message": by_order(),
     "tracking.NumberForm": everyone,

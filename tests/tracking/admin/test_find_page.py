@@ -83,3 +83,26 @@ def test_form_without_token_is_refused(admin_user: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)
     assert strict.post(FIND, {"text": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("T-7", "Too short for a piece of a number"), ("T-77", "With four signs only beginnings and ends"), ("T-772", "")],
+)
+def test_too_short_a_piece_is_told(text: str, words: str, admin_client: Client) -> None:
+    make.make_order(order_number="CT-77001")
+    page = admin_client.post(FIND, {"text": text}, follow=True).content.decode()
+    assert "Nothing was found" in page
+    assert words in page
+    assert ("Too short for" in page or "With four signs" in page) == bool(words)
+
+
+def test_middle_of_a_number_opens_its_order(admin_client: Client) -> None:
+    order = make.make_order(order_number="CT-77001")
+    assert admin_client.post(FIND, {"text": "T-770"})["Location"] == page_of(order)
+
+
+def test_several_middles_say_why_they_are_listed(admin_client: Client) -> None:
+    for number in (1, 2):
+        make.make_order(order_number=f"CT-7700-{number}")
+    assert "middle of the order number" in admin_client.post(FIND, {"text": "T-7700"}, follow=True).content.decode()

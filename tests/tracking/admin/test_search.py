@@ -29,7 +29,7 @@ def order() -> Order:
 
 QUOTED = [
     "CT-77001", "ct-77001", " CT-77001 ", "CT-770", "1Z999AA10123456784", "1z999aa10123456784", "1Z 999 AA1 0123456784",
-    "1Z999AA1",
+    "1Z999AA1", "99aa101",
     "Erika@Example.COM", "k7mq2xrt", "K7MQ 2XRT", "7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001", "a" * 32, "9a" * 16,
 ]  # fmt: skip
 

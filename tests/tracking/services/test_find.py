@@ -10,9 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories as make
-from tracking.models import Order, Parcel, StoreLimit, Tracking
+from tracking import triggers
+from tracking.models import KnownNumber, Order, Parcel, StoreLimit, Tracking
+from tracking.models.pieces import Holds
+from tracking.services import find as finding
 from tracking.services.find import MOST_HITS, Because, Strength, find
-from tracking.services.pieces import begins, ends
+from tracking.services.pieces import numbers_with
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NUMBER = "1Z999AA10123456784"
@@ -58,6 +61,10 @@ def because(user: Any, text: str) -> dict[str, set[Because]]:
         ("7001", Because.PIECE_OF_ORDER_NUMBER),
         ("1Z999AA1", Because.PIECE_OF_TRACKING_NUMBER),
         ("6784", Because.PIECE_OF_TRACKING_NUMBER),
+        ("99AA1", Because.INSIDE_TRACKING_NUMBER),
+        ("z999aa101", Because.INSIDE_TRACKING_NUMBER),
+        ("9 aa1 01 23", Because.INSIDE_TRACKING_NUMBER),
+        ("T-770", Because.INSIDE_ORDER_NUMBER),
         ("Where is my parcel?\nIt ends with 456784, they say", Because.PIECE_OF_TRACKING_NUMBER),
     ],
 )
@@ -109,7 +116,9 @@ def test_code_without_order_opens_its_story(boss: User) -> None:
     assert find(boss, "ZZZZ-3333").story == ""
 
 
-@pytest.mark.parametrize("text", ["", " ", "%", "_", "\x00", "CT", "@", "'; --", "zzzz", "0" * 5000, "(((", "CT_77001"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "%", "_", "\x00", "CT", "@", "'; --", "zzzz", "0" * 5000, "(((", "CT_77001", "T-77", "9AA1"]
+)
 def test_nothing_is_found_by(text: str, order: Order, boss: User) -> None:
     assert find(boss, text).hits == ()
 
@@ -120,7 +129,18 @@ def test_orders_of_other_stores_are_not_found_by_anything(order: Order) -> None:
     user = User.objects.create_user("limited", is_staff=True)
     StoreLimit.objects.create(user=user, store=store)
     make.make_job(correlation_id="ZZZZ-2222")
-    for text in ("CT-77001", "7001", NUMBER, "6784", "erika@example.com", "K7MQ-2XRT", "a" * 32, "zzzz2222"):
+    for text in (
+        "CT-77001",
+        "7001",
+        "T-770",
+        NUMBER,
+        "6784",
+        "99AA1",
+        "erika@example.com",
+        "K7MQ-2XRT",
+        "a" * 32,
+        "zzzz2222",
+    ):
         found = find(User.objects.get(pk=user.pk), text)
         assert (found.hits, found.story) == ((), ""), text
     Order.objects.filter(pk=order.pk).update(store=store)
@@ -137,21 +157,88 @@ def test_many_hits_are_cut_and_none_of_them_is_meant(boss: User) -> None:
 @pytest.mark.parametrize(
     "text", ["NR-1", "\n".join(f"NR-{n:06d} 9934 9434 {n:04d} x{n}@example.com" for n in range(60))]
 )
-def test_a_line_and_a_long_email_take_the_same_four_queries(text: str, order: Order, boss: User) -> None:
+def test_a_line_and_a_long_email_take_the_same_three_queries(text: str, order: Order, boss: User) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert find(boss, text).hits == ()
-    assert len(queries) == 4
+    assert len(queries) == 3
 
 
-@pytest.mark.parametrize(
-    ("model", "column"), [(Order, "order_number"), (Parcel, "tracking_number"), (Tracking, "tracking_number")]
-)
-def test_pieces_are_answered_by_an_index(model: type, column: str) -> None:
+def test_a_piece_takes_two_queries_more_however_many_numbers_hold_it(boss: User) -> None:
+    counts = []
+    for start in (0, 30):
+        for number in range(start, start + 30):
+            make.make_parcel(make.make_order(order_number=f"A-{number:03d}-WEB-{number}"))
+        with CaptureQueriesContext(connection) as queries:
+            assert len(find(boss, "-WEB-").hits) == MOST_HITS
+        counts.append(len(queries))
+    assert counts == [5, 5]
+
+
+def test_where_more_numbers_hold_it_than_are_looked_at_none_is_meant(
+    boss: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "MOST_NUMBERS", 1)
+    for number in range(3):
+        make.make_order(order_number=f"A-{number}-WEBSHOP")
+    found = find(boss, "-WEBS")
+    numbers = [Order.objects.get(pk=hit.order).order_number for hit in found.hits]
+    assert (numbers, found.is_cut) == (["A-2-WEBSHOP", "A-1-WEBSHOP"], True)  # one more, to know that there are more
+    assert found.best is None
+
+
+def test_ends_stand_before_what_is_in_the_middle(boss: User) -> None:
+    ending = make.make_order(order_number="CT-77123")
+    inside = make.make_order(order_number="CT-7712345")
+    found = find(boss, "77123")
+    assert [hit.order for hit in found.hits] == [ending.pk, inside.pk]
+    assert found.best is None
+
+
+def test_any_piece_of_five_signs_of_either_number_finds_it(order: Order, boss: User) -> None:
+    for number in (NUMBER, "CT-77001"):
+        for start in range(len(number) - 4):
+            piece = number[start : start + 5]
+            assert list(because(boss, piece)) == ["CT-77001"], piece
+
+
+# -- The table of numbers
+
+
+def known() -> set[str]:
+    return set(KnownNumber.objects.values_list("text", flat=True))
+
+
+def test_numbers_are_known_from_when_they_are_written_however_that_is_done() -> None:
+    order = make.make_order(order_number="")
+    tracking = make.make_tracking(tracking_number="T-11111")
+    Parcel.objects.bulk_create([Parcel(order=order, commercetools_id="p", delivery_id="d", tracking_number="t-1 1111")])
+    Parcel.objects.create(order=order, commercetools_id="p2", delivery_id="d", tracking_number="T-11111")
+    assert known() == {"T-11111", "t-1 1111"}
+    Order.objects.update(order_number="CT-9")
+    Tracking.objects.filter(pk=tracking.pk).update(tracking_number="T-22222")
+    assert known() == {"T-11111", "t-1 1111", "CT-9", "T-22222"}
+
+
+def test_numbers_that_came_without_a_trigger_are_noted_when_triggers_come_back() -> None:
+    triggers.remove(using="default")
+    make.make_parcel(make.make_order(order_number="CT-5"), make.make_tracking(tracking_number="T-55555"))
+    Parcel.objects.update(tracking_number="t 55555")
+    assert known() == set()
+    triggers.install(using="default")
+    assert known() == {"CT-5", "T-55555", "t 55555"}
+
+
+@pytest.mark.parametrize("word", ["CT-7", "T-770", "A" * 60])
+def test_pieces_are_answered_by_an_index(word: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite looks at each number")
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL enable_seqscan = off")
-    for condition in [*begins(column, ["CT-77"]), *ends(column, ["77001"])]:
-        plan = model._default_manager.filter(condition).values("pk").explain()
-        assert "index" in plan.lower(), plan
-        assert "SCAN " not in plan, plan
-        assert "Seq Scan" not in plan, plan
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = KnownNumber.objects.filter(Holds(word)).order_by().values("pk").explain()
+    assert "Bitmap Index Scan on known_number_pieces" in plan, plan
+
+
+def test_four_signs_are_looked_for_at_the_ends_only(order: Order) -> None:
+    assert [str(one) for one in numbers_with("CT-7", most=9)] == ["CT-77001"]
+    assert [str(one) for one in numbers_with("T-77", most=9)] == []
+    assert [str(one) for one in numbers_with("T-770", most=9)] == ["CT-77001"]
