@@ -6,7 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The headless shell first: the same engine without the frame of a window, a third of the processor time per page.
+NAMES = ("chromium-headless-shell", "/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+NAMES += ("google-chrome-stable",)
 
 
 def _playwrights_own() -> list[Path]:

@@ -40,6 +40,16 @@
     if (button) button.setAttribute("aria-label", "Search");
   }
 
+  // Landmarks: one main, and every part that scrolls by itself with a name of its own (simplebar reads it when it starts).
+  function nameLandmarks() {
+    const main = document.getElementById("main");
+    if (main) main.setAttribute("role", "main");
+    document.querySelectorAll("[data-simplebar]").forEach((one, number) => {
+      const name = one.id === "nav-sidebar-apps" ? "Pages" : "Part " + number;
+      one.setAttribute("data-simplebar-aria-label", name + ", can be scrolled");
+    });
+  }
+
   function addSkipLink() {
     const content = document.getElementById("content");
     if (!content) return;
@@ -94,6 +104,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", function () {
+    nameLandmarks();
     addSkipLink();
     nameSearch();
     prepareFind();
