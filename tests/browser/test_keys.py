@@ -39,6 +39,24 @@ def test_slash_searches_and_letters_are_typed_there(window: Window) -> None:
     assert page.locator("dialog.tb-keys").count() == 0
 
 
+def test_list_has_a_key_of_its_own_for_its_search(window: Window) -> None:
+    make.make_order()
+    page = window.open(list_of(Order))
+    page.wait_for_function("window.Alpine")
+    page.keyboard.press("f")
+    assert page.evaluate("document.activeElement.id") == "searchbar"
+    page.keyboard.type("f/?")
+    assert page.input_value("#searchbar") == "f/?"
+    page.locator("#searchbar").blur()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "tb-find"
+    page.locator("#tb-find").blur()
+    page.keyboard.press("?")
+    told = page.locator("dialog.tb-keys dl > div").all_inner_texts()
+    assert [line.split() for line in told][0] == ["/", "Find", "an", "order"]
+    assert ["f", "Search", "in", "this", "list"] in [line.split() for line in told]
+
+
 def test_main_act_of_a_page_has_a_key(window: Window) -> None:
     order = make.make_order()
     page = window.open(page_of(order))
@@ -58,6 +76,9 @@ def test_help_tells_the_keys_and_switches_them_off(window: Window) -> None:
     page.locator("dialog.tb-keys").wait_for(state="detached")
     page.keyboard.press("j")
     assert page.inner_text("#tb-said") == ""
+    for key in ("/", "f", "t"):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.tagName") not in ("INPUT", "TEXTAREA")
     window.open(reverse("admin:index"))
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") != "tb-find"

@@ -1,11 +1,11 @@
-// Single keys: / search, j k rows, o open, x tick, and the page's own acts (data-tb-act). ? tells them all. Off while somebody
+// Single keys: / search, f search of the list, j k rows, o open, x tick, and the page's own acts (data-tb-act). ? tells them all. Off while somebody
 // types, with Ctrl, Alt or Meta, in dialogs, and for whoever switches them off there (WCAG 2.1.4).
 (function () {
   "use strict";
 
   const OFF = "tb-keys-off";
   const ACTS = { a: ["take"], n: ["next"], m: ["mine"], s: ["sync"], r: ["remap"], c: ["close"], w: ["note"] };
-  const ALWAYS = [["/", "Search"], ["j", "Next row"], ["k", "Row before"], ["o", "Open the row"], ["x", "Tick the row"],
+  const ALWAYS = [["/", "Find an order"], ["j", "Next row"], ["k", "Row before"], ["o", "Open the row"], ["x", "Tick the row"],
     ["?", "This help"]];
   let at = -1;
 
@@ -64,7 +64,9 @@
       const target = Array.from(document.querySelectorAll(selector)).find((one) => one.offsetParent);
       return target && [key, target.textContent.trim()];
     });
-    return ALWAYS.concat(own.filter(Boolean));
+    const boxes = [["f", "Search in this list", "searchbar"], ["t", "Find a page of the sidebar", "nav-filter"]];
+    const there = boxes.filter(([, , id]) => document.getElementById(id));
+    return ALWAYS.concat(there, own.filter(Boolean));
   }
 
   function element(tag, text, parent) {
@@ -101,8 +103,8 @@
     dialog.showModal();
   }
 
-  function search() {
-    const box = document.getElementById("tb-find") || document.getElementById("searchbar");
+  function focusOn(id) {
+    const box = document.getElementById(id);
     if (box) box.focus();
     return Boolean(box);
   }
@@ -111,9 +113,10 @@
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (isTyping(event.target)) return;
     if (event.key === "?") { event.preventDefault(); help(); return; }
-    if (isOff()) return;
+    if (isOff()) { event.stopPropagation(); return; } // unfold's own key waits at the window
     const doing = {
-      "/": search,
+      "/": () => focusOn("tb-find") || focusOn("searchbar"),
+      f: () => focusOn("searchbar"),
       j: () => { go(1); return true; },
       k: () => { go(-1); return true; },
       o: () => { const row = current(); if (row) row.querySelector("th a[href], a[href]").click(); return Boolean(row); },
