@@ -58,6 +58,12 @@ SCHEMA: dict[str, dict[str, Field]] = {
         "is_active": Field(kinds.yes_no),
     },
     "brands": brands.SCHEMA,
+    "stores": {
+        "project": Field(kinds.key(256), is_required=True),
+        "key": Field(kinds.key(256), is_required=True),
+        "shipment_state": Field(kinds.store_mode),
+        "time_zone": Field(kinds.zone),
+    },
     "routes": {
         "name": Field(kinds.text(120)),
         "project": Field(kinds.key(256), is_required=True),
@@ -124,6 +130,7 @@ class Document:
     projects: list[Entry] = field(default_factory=list)
     aftership_accounts: list[Entry] = field(default_factory=list)
     brands: list[Entry] = field(default_factory=list)
+    stores: list[Entry] = field(default_factory=list)
     routes: list[Entry] = field(default_factory=list)
     carrier_mappings: list[Entry] = field(default_factory=list)
     status_rules: list[Entry] = field(default_factory=list)
@@ -270,6 +277,10 @@ def check_twice(document: Document) -> None:
         firsts: dict[Hashable, Entry] = {}
         for entry in getattr(document, name):
             note_twice(firsts, entry.get("key"), entry, f"{entry.get('key')} is there already", "key")
+    stores: dict[Hashable, Entry] = {}
+    for entry in document.stores:
+        key = (entry.get("project"), entry.get("key"))
+        note_twice(stores, key if all(key) else None, entry, f"{key[1]} of {key[0]} is there already", "key")
     for kind, section in SECTIONS.items():
         firsts = {}
         for entry in getattr(document, section):
@@ -288,7 +299,7 @@ def note_twice(firsts: dict[Hashable, Entry], key: Hashable, entry: Entry, words
 
 def check_references(document: Document, known: Mapping[str, Collection[str]]) -> None:
     """Note every key that leads nowhere."""
-    for entry in (*document.routes, *document.carrier_mappings):
+    for entry in (*document.stores, *document.routes, *document.carrier_mappings):
         for name, section in REFERENCES.items():
             key = entry.get(name)
             keys = {other.get("key") for other in getattr(document, section)} - {None} | set(known[section])

@@ -22,6 +22,7 @@ from stores.carriers import normalise_carrier
 from stores.config_file.source import Kind, Place, Wrong, children_of, did_you_mean, items_of, read
 from stores.statuses import MessageKind
 from stores.validators import ORIGIN
+from stores.zones import is_zone
 
 KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 SLUG = re.compile(r"[a-z0-9-]+\Z")
@@ -33,6 +34,7 @@ FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
 SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp", "value")}
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+PROJECT, DEFAULT = "project", "default"  # words for: not its own, but what holds without
 # What an extra field must not change: which tracking it is.
 IDENTITY = ("id", "tracking_number", "slug")
 
@@ -157,6 +159,20 @@ def clock(place: Place) -> time:
     if not CLOCK.fullmatch(value := text(80)(place)):
         raise Wrong('a time of day such as "22:00" is expected')
     return time.fromisoformat(value)
+
+
+def zone(place: Place) -> str:
+    """A time zone by its name; ``default`` is that of the store's first country."""
+    value = str(text(64)(place))
+    if value != DEFAULT and not is_zone(value):
+        raise Wrong(f"a time zone such as Europe/Berlin is expected, or {DEFAULT}")
+    return "" if value == DEFAULT else value
+
+
+def store_mode(place: Place) -> str:
+    """How a store's shipment state follows its parcels; ``project``: as its project says."""
+    value = choice(PROJECT, "off", "forward", "full")(place)
+    return "" if value == PROJECT else str(value)
 
 
 def mails(place: Place) -> int:

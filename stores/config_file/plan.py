@@ -1,9 +1,9 @@
 """What the file changes: the document against the rows, as changes that are shown first and saved in one transaction.
 
 The file owns its routes, carrier mappings and status rules: what left it is removed, a key left out is back at its
-default, and a rule for the same that was made in the console is taken over. Of projects, accounts and brands it owns
-only the keys it mentions; none of them is ever deleted. Stores, channels and couriers that nobody has imported yet are
-made by name.
+default, and a rule for the same that was made in the console is taken over. Of projects, accounts, brands and stores
+it owns only the keys it mentions; none of them is ever deleted. Stores, channels and couriers that nobody has imported
+yet are made by name.
 """
 
 from __future__ import annotations
@@ -189,7 +189,8 @@ class Planner:
         self.projects = {row.key: row for row in Project.objects.all()}
         self.accounts = {row.key: row for row in AfterShipAccount.objects.all()}
         self.brands = {row.key: row for row in Brand.objects.all()}
-        self.stores = by_project(Store.objects.filter(key__in=self.named("store")))
+        described = {entry.values["key"] for entry in document.stores}
+        self.stores = by_project(Store.objects.filter(key__in=self.named("store") | described))
         self.channels = by_project(Channel.objects.filter(key__in=self.named("channel")))
         self.couriers = {row.slug: row for row in Courier.objects.filter(slug__in=self.named("courier"))}
         self.paths: dict[int, str] = {}  # id() of a route's row → its place in the file
@@ -205,6 +206,7 @@ class Planner:
         self.put_section(AfterShipAccount, self.accounts, self.document.aftership_accounts)
         self.put_section(Brand, self.brands, self.document.brands)
         self.check_brands()
+        self.put_stores()
         routes = self.put_rules("route")
         self.put_rules("carrier_mapping")
         self.put_rules("status_rule")
@@ -220,6 +222,16 @@ class Planner:
             key = entry.values["key"]
             rows[key] = self.put(model, rows.get(key), entry.values)
         self.notes += [f"{label(rows[key])}: not in the file, left alone" for key in left_out]
+
+    def put_stores(self) -> None:
+        """Compare the stores that the file describes; one that nobody knows yet is made by name."""
+        for entry in self.document.stores:
+            values = dict(entry.values)
+            project, key = values.pop("project"), values["key"]
+            if (project, key) in self.stores:
+                self.put(Store, self.stores[project, key], values)
+            else:
+                self.known(Store, self.stores, project, **values)
 
     def check_brands(self) -> None:
         """Raises ConfigFileError: whether texts can be read depends on the file and on what it leaves alone."""
@@ -289,10 +301,12 @@ class Planner:
             self.courier(slug)
         return {name: find[name](value) if name in find and value else value for name, value in words.items()}
 
-    def known(self, model: type[models.Model], rows: dict[tuple[str, str], Any], project: str, key: str) -> Any:
-        """The store or channel that a rule names, made by name where nobody knows it yet."""
+    def known(
+        self, model: type[models.Model], rows: dict[tuple[str, str], Any], project: str, key: str, **facts: Any
+    ) -> Any:
+        """The store or channel that a rule names, made by name (and with these facts) where nobody knows it yet."""
         if (project, key) not in rows:
-            rows[project, key] = self.put(model, None, {"project": self.projects[project], "key": key})
+            rows[project, key] = self.put(model, None, {"project": self.projects[project], "key": key, **facts})
             self.notes.append(f"{NAMES[model]} {key} of {project} is not known yet; made by name")
         return rows[project, key]
 

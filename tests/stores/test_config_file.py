@@ -429,6 +429,24 @@ def test_aliases_are_followed(config: ConfigFile) -> None:
     assert document.brands[1].values["locales"] == ["en", "de"]
 
 
+def test_what_is_wrong_with_a_store_is_named(config: ConfigFile) -> None:
+    stores = """\
+stores:
+  - {project: demo, key: a-shop, shipment_state: fowrard, time_zone: Berlin}
+  - {project: elsewhere, key: a-shop}
+  - {project: demo, key: a-shop}
+  - {key: b-shop, colour: red}
+"""
+    assert [re.sub(r"^line \d+: ", "", fault) for fault in config.faults(DESIGN + stores)] == [
+        "stores[0].shipment_state: project, off, forward or full is expected; did you mean forward?",
+        "stores[0].time_zone: a time zone such as Europe/Berlin is expected, or default",
+        "stores[1].project: no project elsewhere in this file or in the database",
+        "stores[2].key: a-shop of demo is there already, see stores[0] in line 23",
+        "stores[3].colour: unknown key",
+        "stores[3].project: missing",
+    ]
+
+
 def test_example_file_is_valid(config: ConfigFile) -> None:
     example = (ROOT / "examples" / "trackbridge.yaml").read_text(encoding="utf-8")
     assert config.faults(example) == []

@@ -420,3 +420,34 @@ def test_another_way_of_hearing_leaves_nothing_of_the_one_before(config: ConfigF
     project.refresh_from_db()
     assert (project.inbound_type, project.inbound_options) == ("bearer", {})
     assert config.apply(DESIGN).endswith("Nothing to do.\n")
+
+
+# ── stores ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+STORES = """\
+stores:
+  - {project: demo, key: de-web, shipment_state: full, time_zone: Europe/Berlin}
+  - {project: demo, key: outlet, shipment_state: off}
+"""
+
+
+def test_stores_get_their_own_mode_and_zone_and_one_that_nobody_knows_is_made(config: ConfigFile) -> None:
+    config.apply(DESIGN)
+    output = config.apply(DESIGN + STORES)
+    assert "change store de-web of demo\n    shipment_state: none → full\n    time_zone: none → Europe/Berlin" in output
+    assert "create store outlet of demo\n    shipment_state: off" in output
+    assert "note: store outlet of demo is not known yet; made by name" in output
+    rows = Store.objects.values_list("key", "shipment_state", "time_zone")
+    assert list(rows) == [("at-web", "", ""), ("de-web", "full", "Europe/Berlin"), ("outlet", "off", "")]
+    assert "Nothing to do." in config.apply(DESIGN + STORES)
+
+
+def test_what_the_file_says_nothing_of_stays_and_words_take_it_back(config: ConfigFile) -> None:
+    config.apply(DESIGN + STORES)
+    Store.objects.filter(key="de-web").update(name={"en": "Web"})
+    config.apply(DESIGN + "stores:\n  - {project: demo, key: de-web, shipment_state: project}\n")
+    row = Store.objects.get(key="de-web")
+    assert (row.shipment_state, row.time_zone, row.name) == ("", "Europe/Berlin", {"en": "Web"})
+    config.apply(DESIGN + "stores:\n  - {project: demo, key: de-web, time_zone: default}\n")
+    assert Store.objects.get(key="de-web").time_zone == ""
+    assert Store.objects.get(key="outlet").shipment_state == "off"
