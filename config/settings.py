@@ -125,7 +125,8 @@ else:
     _database["OPTIONS"] = {
         "connect_timeout": 5,
         "application_name": "trackbridge",
-        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 -c jit=off",
+        "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+        " -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1",
     } | _database.get("OPTIONS", {})
 DATABASES = {"default": _database}
 

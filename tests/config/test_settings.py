@@ -68,7 +68,9 @@ def test_postgresql_keeps_connections_and_has_no_pool() -> None:
     ]
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (600, True)
     assert database["OPTIONS"]["sslmode"] == "require"
-    assert {"statement_timeout=30000", "jit=off"} <= set(database["OPTIONS"]["options"].split())
+    assert {"statement_timeout=30000", "jit=off", "max_parallel_workers_per_gather=0", "random_page_cost=1.1"} <= set(
+        database["OPTIONS"]["options"].split()
+    )
     assert "pool" not in database["OPTIONS"]
     assert seen["Q_CLUSTER"]["poll"] == 0.05
 
