@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db import connection
 from django.db.models import Count, Field, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -28,23 +30,42 @@ MOST_COUNTED, MOST_COUNTED_FILTERED = 10_000, 1_000
 
 class CappedPaginator(Paginator):
     """Counts up to 10,000 rows, up to 1,000 of those that a filter leaves: beyond that nobody pages, and counting takes
-    longer than showing them.
+    longer than showing them. Where the database expects more than that behind a filter, they are not counted at all.
     """
 
     template_name = "admin/pagination_capped.html"
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: self.most].count()
+        return self.most if self.about > self.most else self.object_list.order_by()[: self.most].count()
+
+    @property
+    def is_filtered(self) -> bool:
+        return isinstance(self.object_list, QuerySet) and bool(self.object_list.query.where)
 
     @property
     def most(self) -> int:
-        is_filtered = isinstance(self.object_list, QuerySet) and bool(self.object_list.query.where)
-        return MOST_COUNTED_FILTERED if is_filtered else MOST_COUNTED
+        return MOST_COUNTED_FILTERED if self.is_filtered else MOST_COUNTED
+
+    @cached_property
+    def about(self) -> int:
+        """How many rows a filter leaves as PostgreSQL's planner expects, in two digits; 0 where nobody was asked."""
+        if not self.is_filtered or connection.vendor != "postgresql":
+            return 0
+        plan = json.loads(self.object_list.order_by().explain(format="json"))[0]["Plan"]
+        return round(plan["Plan Rows"], 2 - len(str(plan["Plan Rows"])))
+
+    @property
+    def about_words(self) -> str:
+        return f"{self.about:,}"
 
     @property
     def is_capped(self) -> bool:
         return self.count == self.most
+
+    def ends_at(self, number: int) -> None:
+        """There are no more than so many, whatever was expected."""
+        self.count, self.about = number, 0
 
 
 class ConsoleChangeList(ChangeList):
@@ -52,6 +73,11 @@ class ConsoleChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        before = (self.page_num - 1) * self.list_per_page
+        if self.paginator.about and len(self.result_list) < self.list_per_page:  # the expectation was wrong
+            self.paginator.ends_at(before + len(self.result_list))
+            self.result_count = self.paginator.count
+            self.multi_page = self.result_count > self.list_per_page
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
 
