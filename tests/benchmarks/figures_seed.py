@@ -13,12 +13,18 @@ from django.utils import timezone
 
 from analytics.counted import Sums, counted_as
 from analytics.facts import COLUMNS, fact_of, slice_of
-from analytics.models import ParcelFact
-from analytics.names import COUNTS
+from analytics.models import MailDay, ParcelFact, RepeatDay, ServiceDay
+from analytics.names import COUNTS, Course
 from analytics.refresh import slice_ids
 from analytics.roll_ups import add
+from analytics.service import COMPARED, DRIFT, LAG_TO_COMMERCETOOLS, LAG_TO_US, WRITES
+from stores.models import Project
 from stores.zones import zone
+from tests.benchmarks.bulk import bar, bare_tables, insert, settle
+from tests.benchmarks.console_rows import one_of
 from tests.benchmarks.progress import note
+from tracking.enums import ContactCause, ReceiptEffect
+from tracking.models import Contact
 from tracking.services.rows import upsert_rows
 
 # Each store ships from one or two places, with some couriers, to its own country and some neighbours.
@@ -57,27 +63,55 @@ def seed_facts(parcels: int, days: int = 364) -> None:
     for ago in range(WEEK):
         made += copy_day(chance, LAST_DAY - timedelta(days=ago), each, made)
         note(f"{made:,} facts of the first week")
-    with connection.cursor() as cursor:
+    with bare_tables(ParcelFact), connection.cursor() as cursor:
         repeat_facts(cursor, made, days // WEEK)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         for table, numbers in SUMS.items():
             repeat_sums(cursor, table, numbers, days // WEEK)
             note(f"{table} is filled")
         cursor.execute(MONTHS)
-        cursor.execute("VACUUM ANALYZE")
+    seed_days()
+    settle()
+
+
+def seed_days(days: int = 364) -> None:
+    """What other pages sum up: a year of our own service, of orders that came again, of mails, and tickets."""
+    day = f"date '{LAST_DAY}' - (n % {days})"
+    project, _ = Project.objects.get_or_create(key="figures", defaults={"client_id": "none", "client_secret": "none"})
+    with bare_tables(ServiceDay, RepeatDay, MailDay, Contact):
+        for at, measure in enumerate((*ReceiptEffect.values, WRITES, DRIFT, COMPARED)):
+            columns = {"upstream": "'aftership:main'", "measure": f"'{measure}'", "bucket": "0", "number": "2000"}
+            insert(ServiceDay, days, columns | {"day": day}, first=at * days + 1)
+        for at, measure in enumerate((LAG_TO_US, LAG_TO_COMMERCETOOLS)):
+            columns = {"upstream": "'aftership:main'", "measure": f"'{measure}'", "bucket": f"n / {days}"}
+            insert(ServiceDay, days * 12, columns | {"number": "900", "day": day}, first=at * 12 * days + days)
+        numbers = {"orders": "900", "ripe_30": "800", "ripe_60": "700", "ripe_90": "600", "again_30": "60"}
+        for course in Course.values:
+            places = {"project_id": "1", "store_id": f"1 + n / {days} % 5", "course": f"'{course}'"}
+            insert(RepeatDay, days * len(STORES), places | numbers | {"day": day}, first=0)
+        mails = {"store_id": f"1 + n / {days} % 5", "told": "900", "sent": "800", "reported": "700", "arrived": "690"}
+        insert(MailDay, days * len(STORES), mails | {"day": day}, first=0)
+        insert(Contact, days * 500, {
+            "source": "'bench'", "ticket": "n::text", "project_id": str(project.pk), "status": "'in_transit'",
+            "cause": one_of(ContactCause.values), "opened_at": f"({day})::timestamptz",
+            "closed_at": f"({day})::timestamptz + interval '5 hours'",
+        })  # fmt: skip
 
 
 def repeat_facts(cursor: Any, made: int, weeks: int) -> None:
     """The first week's facts over again, each with a key of its own."""
     moved = [field.column for field in ParcelFact._meta.concrete_fields if isinstance(field, DateField)]
     same = [field.column for field in ParcelFact._meta.concrete_fields if field.column not in (*moved, "parcel_id")]
+    cursor.execute("CREATE TEMPORARY TABLE first_facts AS SELECT * FROM analytics_parcelfact")
     for week in range(1, weeks):
         facts = ", ".join([*same, *(f"{name} - interval '{week * WEEK} days'" for name in moved)])
         cursor.execute(
             f"INSERT INTO analytics_parcelfact (parcel_id, {', '.join([*same, *moved])}) "
-            f"SELECT parcel_id + {week * made}, {facts} FROM analytics_parcelfact WHERE parcel_id <= {made}"
+            f"SELECT parcel_id + {week * made}, {facts} FROM first_facts"
         )
-        if week % 13 == 0:
-            note(f"{made * (week + 1):,} facts")
+        if week % 4 == 0:
+            note(f"{bar(week / weeks)} {made * (week + 1):>9,} facts")
 
 
 def repeat_sums(cursor: Any, table: str, numbers: Sequence[str], weeks: int) -> None:
