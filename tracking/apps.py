@@ -18,7 +18,7 @@ class TrackingConfig(AppConfig):
         """
         from tracking import triggers
         from tracking.notifications import provider_events  # noqa: F401
-        from tracking.services import erasers  # noqa: F401  registers
+        from tracking.services import erase_copies, erasers  # noqa: F401  register
         from tracking.services.roles import OURS, keep_roles
 
         for app in OURS:

@@ -5,7 +5,8 @@
 
 Figures stay as they are: statuses, clocks, couriers, countries and times are nobody's. An order that was erased takes
 in nothing personal any more, whatever commercetools still has (``Order.erasure``). A tracking that another person's
-order shows as well stays as it is. Modules that keep personal data about orders register with ``@erases``.
+order shows as well stays as it is. Modules that keep personal data about orders register with ``@erases``; those that
+keep copies of it (``erase_copies.py``) with ``@erases_at_the_end``.
 """
 
 from __future__ import annotations
@@ -65,6 +66,22 @@ def erases(what: str) -> Callable[[Eraser], Eraser]:
     def register(eraser: Eraser) -> Eraser:
         _erasers[what] = eraser
         return eraser
+
+    return register
+
+
+Ender = Callable[[Erasure], int]
+_enders: dict[str, Ender] = {}
+
+
+def erases_at_the_end(what: str) -> Callable[[Ender], Ender]:
+    """Register who empties what is about all orders of the person: called once, when these are empty, and while the
+    erasure still knows the address. Returns how many rows it emptied; safe to repeat.
+    """
+
+    def register(ender: Ender) -> Ender:
+        _enders[what] = ender
+        return ender
 
     return register
 
@@ -174,7 +191,8 @@ def finish(erasure: Erasure) -> None:
     told = Message.objects.filter(recipient=address).exclude(recipient="")
     told.filter(state__in=WAITING).update(state=MessageState.SKIPPED, reason=f"{REASON.capitalize()}.")
     told.update(recipient="")
-    Erasure.objects.filter(pk=erasure.pk).update(email=None, finished_at=timezone.now())
+    counts = Counter(erasure.counts) + Counter({what: ender(erasure) for what, ender in _enders.items()})
+    Erasure.objects.filter(pk=erasure.pk).update(email=None, finished_at=timezone.now(), counts=counts)
     erasure.refresh_from_db()
     tell("a person was erased", code=erasure.correlation_id, counts=dict(erasure.counts))
 
