@@ -12,7 +12,7 @@ of parcels, the sums of one month, or those of one day.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -27,7 +27,8 @@ from analytics.names import BY_MONTH, COUNTS, Cohort
 from analytics.roll_ups import add
 from analytics.service import count_day
 from analytics.service import next_day as next_service_day
-from analytics.shopper_days import every_day, refresh_day
+from analytics.shopper_days import next_day as next_shopper_day
+from analytics.shopper_days import refresh_day
 from analytics.totals import next_month
 from tracking.enums import RunKind
 from tracking.models import Parcel, Run
@@ -99,22 +100,25 @@ def facts(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
 
 def shoppers(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
     """Who ordered again and what was mailed, of every day; yields the day it got to."""
-    (after,) = at or [0]
-    for day in every_day():
-        if day.toordinal() > after:
-            refresh_day(day)
-            counts["shopper_days"] += 1
-            yield [day.toordinal()]
+    for day in walk_days(next_shopper_day, at):
+        refresh_day(day)
+        counts["shopper_days"] += 1
+        yield [day.toordinal()]
 
 
 def service(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
     """How we ourselves did, of every day that anything is stored of; yields the day it got to."""
-    (after,) = at or [1]
-    while day := next_service_day(date.fromordinal(after)):
+    for day in walk_days(next_service_day, at):
         count_day(day)
         counts["service_days"] += 1
-        after = day.toordinal()
-        yield [after]
+        yield [day.toordinal()]
+
+
+def walk_days(next_one: Callable[[date], date | None], at: list[int]) -> Iterator[date]:
+    """Day after day, from where it stands."""
+    day: date | None = date.fromordinal(*(at or [1]))
+    while day and (day := next_one(day)):
+        yield day
 
 
 def days(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:

@@ -19,12 +19,13 @@ from django.db import connection, transaction
 from django.db.models import Max, Model
 
 from analytics.history.seasons import demand
+from analytics.history.told import Telling, told_before
 from analytics.history.ways import DAY, WORDS, Maker, Step, Way
 from analytics.history.world import FRONTS, Carrier, Storefront
 from config.correlation import ALPHABET
 from stores.models import AfterShipAccount, Project, Route, Store
 from tracking.enums import FINISHED, ContactCause, ParcelStatus
-from tracking.models import Change, Checkpoint, Contact, Order, Parcel, Tracking
+from tracking.models import Change, Checkpoint, Contact, Message, Order, Parcel, Tracking
 from tracking.payloads.from_aftership import status_of
 from tracking.services.lives import scan_of, take_life
 from tracking.services.rows import insert_rows, upsert_rows
@@ -73,6 +74,7 @@ class Place:
     route: Route
     dice: random.Random
     maker: Maker
+    telling: Telling
     returning: dict[date, list[str]] = field(default_factory=lambda: defaultdict(list))  # shoppers who order again
 
 
@@ -85,6 +87,7 @@ class Batch:
     scans: list[Checkpoint] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
 
 
 class Year:
@@ -109,6 +112,7 @@ class Year:
                     self.add_order(place, day)
             if len(self.batch.orders) >= ORDERS_AT_ONCE:
                 yield self.flush()
+        insert_rows([one for place in self.places for one in place.telling.counts()])
         yield self.flush()
         follow_sequences()
 
@@ -120,6 +124,7 @@ class Year:
             insert_rows(batch.scans)
             upsert_rows(batch.parcels, ["id"])
             insert_rows(batch.contacts)
+            insert_rows(batch.messages)
             if not self.leaves_marks:  # facts are made of the whole year at once: nobody need count these one by one
                 rows = {Change.Kind.PARCEL: batch.parcels, Change.Kind.ORDER: batch.orders}
                 for kind, made in rows.items():
@@ -153,12 +158,16 @@ class Year:
                 continue
             carrier = dice.choices(front.carriers, [one.share for one in front.carriers])[0]
             way = place.maker.way(carrier, country, left_at, ordered_at + promise * DAY)
-            ways.append((way, self.add_parcel(place, order, carrier, way, part, promise)))
+            parcel = self.add_parcel(place, order, carrier, way, part, promise)
+            told = place.telling.messages(order, parcel, way)
+            place.telling.look(order, way)
+            self.batch.messages += told
+            ways.append((way, parcel, told))
         self.what_follows(place, order, ways)
 
-    def what_follows(self, place: Place, order: Order, ways: list[tuple[Way, Parcel]]) -> None:
+    def what_follows(self, place: Place, order: Order, ways: list[tuple[Way, Parcel, list[Message]]]) -> None:
         """A return, a ticket, another order."""
-        arrived = [way.delivered_at for way, _parcel in ways if way.delivered_at]
+        arrived = [way.delivered_at for way, _parcel, _told in ways if way.delivered_at]
         if arrived and len(arrived) == len(ways) and self.dice.random() < 0.09:
             self.add_return(place, order, max(arrived))
         if not ways:
@@ -312,13 +321,14 @@ class Year:
         way = place.maker.way_back(sent_at)
         self.add_parcel(place, order, place.front.carriers[0], way, {name: 1}, None, is_return=True)
 
-    def add_contact(self, order: Order, way: Way, parcel: Parcel) -> None:
+    def add_contact(self, order: Order, way: Way, parcel: Parcel, told: list[Message]) -> None:
         """The shopper asks, a few days after the parcel left; why, by where it was then."""
         asked_at = way.shipped_at + timedelta(hours=self.dice.randrange(50, 170))
         if asked_at > self.now:
             return
         seen = [step for step in way.steps if step.at <= asked_at]
         status = status_of(seen[-1].tag, seen[-1].subtag) if seen else ParcelStatus.PENDING
+        cause = cause_of(status, way.course)
         answered_at = asked_at + timedelta(minutes=self.dice.randrange(10, 2_000))
         self.batch.contacts.append(
             Contact(
@@ -327,8 +337,9 @@ class Year:
                 project=order.project,
                 order=order,
                 parcel=parcel,
-                cause=cause_of(status, way.course),
+                cause=cause,
                 status=status,
+                warned_at=told_before(told, cause, asked_at),
                 opened_at=asked_at,
                 closed_at=answered_at if answered_at < self.now else None,
                 created_at=asked_at,
@@ -374,5 +385,7 @@ def places_of(ground: dict[str, Any], seed: int, last: date) -> list[Place]:
     now, found = datetime.combine(last, time(), UTC), []
     for front in FRONTS:
         dice = random.Random(f"{seed}:{front.store}")
-        found.append(Place(front, **ground[front.store], dice=dice, maker=Maker(front, dice, now)))
+        rows = dict(ground[front.store])
+        telling = Telling(rows.pop("brand"), rows.pop("promotion"), f"{seed}:{front.store}", now)
+        found.append(Place(front, **rows, dice=dice, maker=Maker(front, dice, now), telling=telling))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -11,15 +12,21 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.db.models import Sum
+from django.test import Client
 
+from analytics.filters import Filters
 from analytics.history.seasons import black_friday, demand, is_peak
 from analytics.history.world import OUTAGES
+from analytics.kpis import measure
 from analytics.management.commands.demo_history import MARK
-from analytics.models import ParcelFact, RepeatMark
+from analytics.models import MailDay, ParcelFact, RepeatMark, Slice
+from analytics.service import measure_service
 from analytics.shopper_days import every_day
+from analytics.shoppers import measure_shoppers
 from tests import factories as make
 from tracking.enums import ParcelStatus
-from tracking.models import Change, Checkpoint, Contact, Job, Order, Parcel, Problem, Tracking
+from tracking.models import Change, Checkpoint, Contact, Job, Message, Order, Parcel, Problem, Tracking
 from tracking.services.lives import LIFE_FIELDS, retake
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -94,6 +101,18 @@ def test_year_has_all_that_figures_are_looked_at_for_and_asks_nobody() -> None:
     assert set(every_day()) == set(RepeatMark.objects.values_list("day", flat=True)), (
         "every day of the year is looked at"
     )
+    told = Message.objects.filter(order__in=orders)
+    assert told.count() > 2 * parcels.count()
+    assert MailDay.objects.aggregate(n=Sum("told"))["n"] == told.count()
+    year = Filters(LAST - timedelta(days=365), LAST, as_of=LAST)
+    found = measure(year)[""] | measure_shoppers(year) | measure_service(year.first, year.last)
+    silent = {"order_to_delivery_p95", "recovery_p90"} | {key for key in found if key.endswith("_undated")}
+    assert {key for key, figure in found.items() if figure.value is None} <= silent, (
+        "each figure shows something but where so many never end"
+    )
+    assert 0.3 < found["warned_first"].value < 0.95
+    assert 1 < found["page_views"].value < 8
+    assert found["again_90_problem"].denominator > 3
     assert orders.earliest("ordered_at").ordered_at.date() <= LAST - timedelta(days=355)
     assert Checkpoint.objects.filter(sort_at__gte=datetime(2026, 11, 28, tzinfo=UTC)).count() == 0
     assert Parcel.objects.get(pk=before.pk).tracking_id == before.tracking_id, "what was there stays"
@@ -128,3 +147,14 @@ def test_seasons() -> None:
     assert is_peak(date(2025, 12, 15))
     assert not is_peak(date(2026, 6, 15))
     assert demand(date(2025, 12, 25), LAST) < 0.5 * demand(date(2025, 12, 11), LAST)
+
+
+def test_figures_of_the_demo_name_stores_that_are_called_alike(admin_client: Client) -> None:
+    project = make.make_project(key="demo", api_url="http://127.0.0.1:4010")
+    twin, other = make.make_store(project, key="de-web"), make.make_store(project, key="nl-web")
+    load(60)
+    for store in (twin, other):
+        Slice.objects.create(project_id=project.pk, store_id=store.pk)
+    page = admin_client.get("/analytics/overview/").content.decode()
+    named = re.findall(r'<option value="\d+"[^>]*>([^<]+)</option>', page)
+    assert named == ["de-web (demo)", "de-web (demo-year)", "en-web", "nl-web"]

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from analytics.filters import Filters
@@ -62,6 +63,13 @@ def test_mails_by_what_became_of_them() -> None:
     assert [n for _words, n in measure_shoppers(PERIOD, ["mails_arrived"])["mails_arrived"].left_out] == [2]
     Message.objects.filter(pk=first.pk).update(state="bounced", returned_at=NOON)
     assert figures()["mails_arrived"] == (pytest.approx(1 / 3), 1, 3)
+
+
+def test_rebuild_finds_days_of_mails_alone() -> None:
+    """Mailed on a day on which nothing was handed over, and on which nobody looked."""
+    make.make_message(World().parcel(scan=4), sent_at=MONDAY + timedelta(days=5, hours=12))
+    call_command("rebuild_facts")
+    assert measure_shoppers(PERIOD, ["mails_sent"])["mails_sent"].value == 1
 
 
 def test_day_keeps_its_mails_when_their_rows_are_gone() -> None:

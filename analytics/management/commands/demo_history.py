@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,10 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from analytics.history.rows import Year, places_of
+from analytics.history.told import service_days
 from analytics.history.world import FRONTS
+from analytics.models import ServiceDay
 from stores.models import AfterShipAccount, Brand, CarrierMapping, Courier, Project, Route, Store
 from tracking.management.commands._arguments import Progress, bar
-from tracking.models import Order
+from tracking.models import Order, Promotion
 
 MARK = "demo-year"  # the project that everything made up belongs to
 NOWHERE = "http://127.0.0.1:9"  # it is never active: nothing is asked there
@@ -40,11 +42,13 @@ class Command(BaseCommand):
         last = options["last"] or timezone.localdate()
         began, progress = time.monotonic(), Progress(self.stderr)
         with transaction.atomic():
-            ground = make_ground()
+            ground = make_ground(last)
         places, leaves_marks = places_of(ground, options["seed"], last), options["without_figures"]
         year = Year(places, options["parcels"], options["seed"], last, leaves_marks=leaves_marks)
         for made in year.write():
             progress.show(f"{bar(made / options['parcels'])} {made:,} parcels", time.monotonic())
+        accounts = [front.account for front in FRONTS]
+        ServiceDay.objects.bulk_create(service_days(accounts, MARK, options["parcels"], last, options["seed"]))
         progress.end()
         orders = Order.objects.filter(project__key=MARK).count()
         seconds = time.monotonic() - began
@@ -62,7 +66,7 @@ def refuse_real_projects() -> None:
         raise CommandError(f"There is a project {MARK} already: the year is loaded once, into a fresh database.")
 
 
-def make_ground() -> dict[str, dict[str, Any]]:
+def make_ground(last: date) -> dict[str, dict[str, Any]]:
     """The marked project with its stores, accounts, brands and routes, none of them active; rows by store key."""
     project = Project.objects.create(key=MARK, api_url=NOWHERE, auth_url=NOWHERE, client_id="none", is_active=False)
     found = {}
@@ -80,5 +84,17 @@ def make_ground() -> dict[str, dict[str, Any]]:
         for carrier in front.carriers:
             courier, _ = Courier.objects.get_or_create(slug=carrier.courier, defaults={"name": carrier.text})
             CarrierMapping.objects.create(carrier=carrier.text, courier=courier, project=project, store=store)
-        found[front.store] = {"project": project, "store": store, "account": account, "route": route}
+        promotion = make_promotion(brand, front.locale[:2], last)
+        found[front.store] = {
+            "project": project, "store": store, "account": account, "route": route, "brand": brand,
+            "promotion": promotion,
+        }  # fmt: skip
     return found
+
+
+def make_promotion(brand: Brand, language: str, last: date) -> Promotion:
+    """What the brand offered all through the year; it is over today."""
+    return Promotion.objects.create(
+        brand=brand, language=language, headline="Everything for the next tour", button="Have a look",
+        link="https://shop.example/tours", starts_on=last - timedelta(days=365), ends_on=last - timedelta(days=1),
+    )  # fmt: skip

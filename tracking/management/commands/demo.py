@@ -135,19 +135,18 @@ class Command(BaseCommand):
         path = self.var / "demo.yaml"
         path.write_text(yaml.safe_dump(configuration(sandbox_url), sort_keys=False), encoding="utf-8")
         call_command("apply_config", str(path), stdout=self.log)
-        for name, _role, store, _words in PEOPLE:
-            if store:
-                user = get_user_model().objects.get(username=name)
-                StoreLimit.objects.create(user=user, store=Store.objects.get(key=store))
         for line in set_up(Project.objects.get(key=PROJECT)):
             self.log.write(line + "\n")
         sandbox.set_dials(webhooks={"duplicate_rate": 0.15, "shuffle_seconds": 2}, commercetools={"fail_rate": 0.02})
 
     def remember(self, parcels: int, seed: int) -> None:
-        """A small year, so that figures have something to show; the worker counts it in."""
+        """A small year with its figures, so that there is something to see at once; who sees which store of it."""
         if parcels:
-            self.stdout.write(f"Making up a year of about {parcels:,} parcels …")
-            call_command("demo_history", parcels=parcels, seed=seed, without_figures=True, stdout=self.log)
+            self.stdout.write(f"Making up a year of about {parcels:,} parcels, and its figures …")
+            call_command("demo_history", parcels=parcels, seed=seed, stdout=self.log, stderr=self.log)
+        for name, _role, key, _words in PEOPLE:
+            for store in Store.objects.filter(key=key):
+                StoreLimit.objects.create(user=get_user_model().objects.get(username=name), store=store)
 
     def start(self, name: str, *arguments: str) -> None:
         """Start one program; its log goes to var/demo.log, the story of it to the terminal."""
