@@ -20,7 +20,7 @@ from django.utils.text import slugify
 
 WIDTH, HEIGHT = 480, 240
 LEFT, RIGHT, TOP, BOTTOM = 50, 10, 12, 26
-ROW, NAME_WIDTH, NUMBER_WIDTH, WIDE_NAME = 26, 136, 124, 210
+ROW, NAME_WIDTH, NUMBER_WIDTH, WIDE_NAME = 26, 152, 124, 210
 MOST_SERIES = 5
 LABEL_WIDTH = 66  # room that a label on the axis takes: closer ones are left out
 
@@ -88,7 +88,8 @@ def stacked_bars(
     Raises ValueError for more series than there are colours, or for series that are not as long as the labels.
     """
     check(labels, series)
-    top = nice_top(max((sum(one.values[at] or 0 for one in series) for at in range(len(labels))), default=0))
+    highest = max((sum(one.values[at] or 0 for one in series) for at in range(len(labels))), default=0)
+    top = nice_top(highest, is_whole=words is plain)
     step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     width = max(step * 0.78, 0.5)
     bars = []
@@ -231,12 +232,16 @@ def y_of(value: float, top: float) -> float:
     return HEIGHT - BOTTOM - value / top * plot_height()
 
 
-def nice_top(most: float) -> float:
-    """The end of an axis: 1, 2, 2.5 or 5 times a power of ten, not below the largest value; 1 where there is none."""
+TOPS = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10)  # their quarters are numbers that people like
+
+
+def nice_top(most: float, *, is_whole: bool = False) -> float:
+    """The end of an axis of four parts, not below the largest value; ``is_whole``: all its ticks are whole numbers."""
     if most <= 0:
-        return 1
+        return 4 if is_whole else 1
     power = 10 ** math.floor(math.log10(most))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= most * (1 - 1e-9))
+    tops = (factor * scale for scale in (power, 10 * power) for factor in TOPS)
+    return next(top for top in tops if top >= most * (1 - 1e-9) and not (is_whole and top % 4))
 
 
 def ticks(top: float) -> list[float]:
@@ -282,7 +287,7 @@ def text(x: float, y: float, words: str, anchor: str) -> SafeString:
     return format_html('<text x="{}" y="{}" text-anchor="{}">{}</text>', f"{x:.1f}", f"{y:.1f}", anchor, words)
 
 
-def shortened(name: str, most: int = 16) -> str:
+def shortened(name: str, most: int = 19) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 

@@ -34,8 +34,9 @@ class Figure:
     """One number with all that is needed to judge it.
 
     ``value`` is None where there is nothing to measure, or where a percentile is not reached. ``low`` and ``high`` are
-    the 95 % interval of a rate. ``left_out`` counts parcels of the period that are in neither part, by words. ``parts``
-    are numbers beside the value, or the kinds that a whole splits into.
+    the 95 % interval of a rate or a percentile (without ``high`` where the latter may as well not be reached).
+    ``left_out`` counts parcels of the period that are in neither part, by words. ``parts`` are numbers beside the
+    value, or the kinds that a whole splits into.
     """
 
     value: float | None
@@ -161,7 +162,8 @@ def percentile(
         found = survival(spread, totals.spreads[spread], totals.as_of)
         left_out = ((missing[0], totals.counts[missing[1]]),) if missing else ()
         numbers = {"ended": found.ended, "open": found.still_open, "never": found.never}
-        return Figure(found.percentile(share), found.ended, found.sample, left_out=left_out, parts=numbers)
+        low, high = found.interval(share)
+        return Figure(found.percentile(share), found.ended, found.sample, low, high, left_out, numbers)
 
     return KPI(
         key=key,

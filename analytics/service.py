@@ -8,6 +8,7 @@ not of stores: filters of stores leave them as they are.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.kpi import KPI, Figure, Words, share_of
 from analytics.models import ServiceDay
+from analytics.statistics import Z, wilson
 from analytics.totals import Totals
 from tracking.enums import ReceiptEffect, RunKind, Source
 from tracking.models import Receipt, Run, Write
@@ -167,7 +169,9 @@ def lag_kpi(key: str, title: Words, measure: str, share: float, definition: Word
     def compute(totals: ServiceTotals) -> Figure:
         buckets = totals.lags[measure]
         number = sum(buckets.values())
-        return Figure(lag_at(buckets, share), number, number)
+        error = Z * math.sqrt(share * (1 - share) / number) if number else 0
+        low, high = lag_at(buckets, max(share - error, 0)), lag_at(buckets, min(share + error, 1))
+        return Figure(lag_at(buckets, share), number, number, low, high)
 
     return KPI(
         key=key,
@@ -200,7 +204,9 @@ def writes_avoided(totals: Totals) -> Figure:
 
 def drift(totals: Totals) -> Figure:
     found, whole = totals.counts[DRIFT], totals.counts[COMPARED]
-    return Figure(10_000 * found / whole if whole else None, found, whole)
+    low, high = wilson(found, whole) or (None, None) if found <= whole else (None, None)
+    ends = [10_000 * end if end is not None else None for end in (low, high)]
+    return Figure(10_000 * found / whole if whole else None, found, whole, *ends)
 
 
 def service_kpi(

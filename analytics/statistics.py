@@ -1,6 +1,7 @@
 """Intervals, percentiles and scores: what lets a figure say how sure it is.
 
-**Rates** carry Wilson's interval (95 %): it stays within 0 and 1, and is wide where few parcels are.
+**Rates** carry Wilson's interval (95 %): it stays within 0 and 1, and is wide where few parcels are. Percentiles carry
+Greenwood's.
 **Percentiles of durations** count the parcels that are still open (Kaplan and Meier): one that has been under way for
 five days says that its duration is longer than that, and no more. So percentiles are not those of the lucky ones that
 have arrived. What will never arrive (lost, returned) stays for ever: a percentile may be "not reached".
@@ -31,9 +32,13 @@ def wilson(successes: float, trials: int) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Survival:
-    """How long parcels of one spread take: ``steps`` are (end of the bucket in hours, share that takes longer)."""
+    """How long parcels of one spread take: ``steps`` are (end of the bucket in hours, share that takes longer).
+
+    ``risks``: for each step the parcels that were still at risk before it, and Greenwood's sum up to then.
+    """
 
     steps: tuple[tuple[float, float], ...]
+    risks: tuple[tuple[float, float], ...]
     width: float
     ended: int
     still_open: int
@@ -49,6 +54,26 @@ class Survival:
         for end, left in self.steps:
             if left <= target + 1e-12:
                 return end - self.width * (target - left) / (before - left) if before > left else end
+            before = left
+        return None
+
+    def interval(self, share: float) -> tuple[float | None, float | None]:
+        """The 95 % interval of that percentile: the hours at which the curve may as well cross, by Greenwood's error.
+
+        (None, None) where the percentile is not reached; the end is None where it may as well not be reached.
+        """
+        error = self.error_at(1 - share)
+        if error is None:
+            return None, None
+        return self.percentile(max(share - Z * error, 0)), self.percentile(min(share + Z * error, 1))
+
+    def error_at(self, target: float) -> float | None:
+        """The standard error of the share that takes longer, where that is ``target``; None where it stays above."""
+        before = 1.0
+        for (_end, left), (at_risk, variance) in zip(self.steps, self.risks, strict=True):
+            if left <= target + 1e-12:
+                ended = at_risk * (1 - target / before)
+                return target * math.sqrt(variance + ended / (at_risk * (at_risk - ended)))
             before = left
         return None
 
@@ -71,13 +96,16 @@ def survival(spread: Spread, buckets: Mapping[int, int], as_of: date) -> Surviva
             age = max((as_of - open_since(bucket)).days, 0) * 24 // width
             censored[age] = censored.get(age, 0) + number
     total_open = sum(censored.values())
-    at_risk, left, steps = sum(ends.values()) + total_open + never, 1.0, []
+    at_risk, left, variance = sum(ends.values()) + total_open + never, 1.0, 0.0
+    steps, risks = [], []
     for bucket in sorted(ends.keys() | censored.keys()):
         if ended := ends.get(bucket, 0):
             left *= 1 - ended / at_risk
+            risks.append((float(at_risk), variance))
+            variance += ended / (at_risk * (at_risk - ended)) if at_risk > ended else 0
             steps.append(((bucket + 1) * float(width), left))
         at_risk -= ended + censored.get(bucket, 0)
-    return Survival(tuple(steps), width, sum(ends.values()), total_open, never)
+    return Survival(tuple(steps), tuple(risks), width, sum(ends.values()), total_open, never)
 
 
 def time_within(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from analytics.kpi import KPI, Figure
 from analytics.words import Change, change_of, value_words, words_for
 
@@ -17,14 +19,21 @@ class Tile:
     figure: Figure
     value: str
     change: Change | None
+    sample: str
     parts: Sequence[tuple[str, str, str, str]]  # name of the part, its words, how many, where it is listed
     interval: str
 
 
+def interval_words(kpi: KPI, figure: Figure) -> str:
+    """ "2.1 d – 2.4 d"; the end of a percentile's may not be reached."""
+    words = words_for(kpi.unit)
+    if figure.low is None:
+        return ""
+    return f"{words(figure.low)} – {words(figure.high) if figure.high is not None else _('not reached')}"
+
+
 def tile_of(kpi: KPI, figure: Figure, was: Figure | None, urls: Mapping[str, str]) -> Tile:
     """``was``: the figure of the period compared with; ``urls``: lists behind parts, by name."""
-    words = words_for(kpi.unit)
-    has_interval = figure.low is not None and figure.high is not None
     numbers = [
         ("numerator", kpi.numerator, figure.numerator),
         ("denominator", kpi.denominator, figure.denominator),
@@ -36,5 +45,6 @@ def tile_of(kpi: KPI, figure: Figure, was: Figure | None, urls: Mapping[str, str
         value=value_words(kpi, figure),
         change=change_of(kpi, figure, was),
         parts=[(name, str(said), f"{number:,.0f}", urls.get(name, "")) for name, said, number in numbers],
-        interval=f"{words(figure.low)} – {words(figure.high)}" if has_interval else "",
+        sample=f"{figure.denominator:,}",
+        interval=interval_words(kpi, figure),
     )

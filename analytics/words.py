@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -83,25 +84,31 @@ class Change:
 
 
 def change_of(kpi: KPI, now: Figure, before: Figure | None) -> Change | None:
-    """None without a comparison. A change within the intervals of both is said, but judged by nobody."""
+    """None without a comparison. A change within the intervals of both is said, but judged by nobody; nor is one of a
+    mean, which has no interval.
+    """
     if before is None or before.value is None or now.value is None:
         return None
     difference = now.value - before.value
     is_number = kpi.unit == "count" and now.value == now.numerator  # a plain count is what it is
+    has_intervals = now.low is not None and before.low is not None
     is_certain = is_number or not (overlaps(now, before) or now.is_small or before.is_small)
     was = _("was %(value)s") % {"value": value_words(kpi, before)}
     if not difference:
         return Change(was, "same")
     verdict = ""
-    if difference and is_certain and kpi.better:
+    if is_certain and (is_number or has_intervals) and kpi.better:
         verdict = "better" if (difference > 0) == (kpi.better == "more") else "worse"
     return Change(f"{signed(kpi, difference)} · {was}", verdict, is_certain)
 
 
 def overlaps(one: Figure, other: Figure) -> bool:
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    """Whether what both are may be the same; an interval without an end goes on for ever."""
+    if one.low is None or other.low is None:
         return False
-    return one.low <= other.high and other.low <= one.high
+    return one.low <= (math.inf if other.high is None else other.high) and other.low <= (
+        math.inf if one.high is None else one.high
+    )
 
 
 def signed(kpi: KPI, difference: float) -> str:

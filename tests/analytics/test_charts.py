@@ -20,6 +20,7 @@ from analytics.charts import (
     plain,
     ranges,
     sparkline,
+    ticks,
     unbroken,
 )
 from analytics.charts import stacked_bars as stacked
@@ -32,10 +33,17 @@ def parsed(svg: str) -> ElementTree.Element:
 
 
 @pytest.mark.parametrize(
-    ("most", "top"), [(0, 1), (0.3, 0.5), (1, 1), (1.01, 2), (2.2, 2.5), (7, 10), (10, 10), (23, 25), (130, 200)]
+    ("most", "top"),
+    [(0, 1), (0.3, 0.32), (1, 1), (1.01, 1.2), (2.2, 2.4), (7, 8), (10, 10), (23, 24), (130, 160)],
 )
 def test_axis_ends_at_a_round_number_not_below_the_largest_value(most: float, top: float) -> None:
     assert nice_top(most) == pytest.approx(top)
+
+
+@pytest.mark.parametrize(("most", "top"), [(0, 4), (1, 4), (5, 8), (9, 12), (10, 12), (45, 60), (90, 100), (130, 160)])
+def test_axis_of_numbers_of_parcels_has_no_half_parcels(most: float, top: float) -> None:
+    assert nice_top(most, is_whole=True) == top
+    assert all(tick == int(tick) for tick in ticks(top))
 
 
 def test_bars_stand_on_each_other_with_heights_in_proportion() -> None:

@@ -77,6 +77,23 @@ def test_five_parcels_rank_nobody(world: World) -> None:
     assert (many.low, many.high) == pytest.approx((0.8046, 0.9929), abs=1e-4)
 
 
+def test_percentile_says_how_sure_it_is(world: World) -> None:
+    """25 parcels that took half a day, one and a half …: the binomial's interval of the median is 12.5 ± 4.9."""
+    for number in range(25):
+        world.parcel(scan=0, attempt=24 * number + 12, delivered=24 * number + 12)
+    year = replace(FILTERS, last=date(2027, 1, 1), as_of=date(2027, 1, 1))
+    figure = world.figure("transit_p50", year)
+    low, high = figure.low / 24, figure.high / 24
+    assert (low, figure.value / 24, high) == pytest.approx((12.5 - 0.98 * 5, 12.5, 12.5 + 0.98 * 5), abs=0.6)
+    for _ in range(10):  # of 35 ten are still open: what is not known widens the interval, and opens its end
+        world.parcel("in_transit", scan=0)
+    wide = world.figure("transit_p90", year)
+    assert (wide.value, wide.low) == (None, None)
+    wider = world.figure("transit_p50", year)
+    assert wider.value > figure.value
+    assert wider.high - wider.low > figure.high - figure.low
+
+
 def test_a_scan_before_midnight_is_of_that_day_whether_or_not_it_has_an_offset(world: World) -> None:
     """23:30 in Berlin is 21:30 in UTC; as UTC it would be the same day, but 00:30 would be of the day before."""
     world.parcel(scan=10, attempt=47.5, delivered=47.5, estimates=[(10, 1)])

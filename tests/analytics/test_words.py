@@ -49,6 +49,19 @@ def test_plain_count_is_what_it_is() -> None:
     assert (change.verdict, change.is_certain, change.words) == ("", True, "+514 · was 15")
 
 
+def test_mean_without_an_interval_is_judged_by_nobody() -> None:
+    change = change_of(KPIS["attempts_per_delivery"], Figure(1.5, 150, 100), Figure(1.1, 110, 100))
+    assert (change.verdict, change.is_certain, change.words) == ("", True, "+0.40 · was 1.10")
+
+
+def test_percentiles_are_judged_by_their_intervals() -> None:
+    before = Figure(50, 100, 100, 44, 56)
+    assert change_of(TRANSIT, Figure(40, 100, 100, 36, 43), before).verdict == "better"
+    assert change_of(TRANSIT, Figure(40, 100, 100, 36, 45), before).is_certain is False
+    assert change_of(TRANSIT, Figure(90, 100, 100, 60, None), before).verdict == "worse"
+    assert change_of(TRANSIT, Figure(90, 100, 100, 55, None), before).is_certain is False
+
+
 def test_percentile_that_is_not_reached_is_no_dash() -> None:
     assert value_words(TRANSIT, Figure(None, 3, 9)) == "not reached"
     assert value_words(TRANSIT, Figure(None)) == "–"
