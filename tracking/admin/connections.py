@@ -289,10 +289,21 @@ class ProjectAdmin(ConnectionAdmin):
         return two_lines(project.get_inbound_type_display(), "" if project.can_hear else _("not set up"))
 
 
+class RateBudgetForm(forms.ModelForm):
+    """The table's heading does not name the field for who cannot see it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "per_second" in self.fields:
+            words = _("%(endpoint)s: calls per second") % {"endpoint": self.instance.endpoint}
+            self.fields["per_second"].widget.attrs["aria-label"] = words
+
+
 class RateBudgetInline(TabularInline):
     """How fast each endpoint may be called. A row appears with the first call to its endpoint."""
 
     model = RateBudget
+    form = RateBudgetForm
     fields = ["endpoint", "per_second"]
     readonly_fields = ["endpoint"]
     extra = 0
