@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Count, Field, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -26,6 +26,7 @@ from tracking.services.scope import store_ids_of, visible
 
 NOTHING = "–"
 MOST_COUNTED, MOST_COUNTED_FILTERED = 10_000, 1_000
+FAR_BEHIND = 500  # rows
 
 
 class CappedPaginator(Paginator):
@@ -38,6 +39,14 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return self.most if self.about > self.most else self.object_list.order_by()[: self.most].count()
+
+    def page(self, number: int | str) -> Page:
+        """What is skipped before a page far behind is not read: its keys are found first, then its rows."""
+        before = (self.validate_number(number) - 1) * self.per_page
+        if before < FAR_BEHIND or not isinstance(self.object_list, QuerySet):
+            return super().page(number)
+        keys = self.object_list.select_related(None).values("pk")[before : before + self.per_page]
+        return self._get_page(self.object_list.filter(pk__in=keys), self.validate_number(number), self)
 
     @property
     def is_filtered(self) -> bool:

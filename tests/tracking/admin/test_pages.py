@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.models import Summary
+from stores.admin import CappedPaginator
 from stores.models import (
     AfterShipAccount,
     Brand,
@@ -239,6 +240,18 @@ def test_what_a_filter_leaves_is_not_counted_where_much_is_expected(
     page = admin_client.get(url, {"country": "AT"})  # the planner does not know yet that they are gone
     assert page.context["cl"].result_count == 3
     assert "3 orders" in page.content.decode()
+
+
+@pytest.mark.sqlite
+def test_page_far_behind_has_the_rows_that_stand_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stores.admin.FAR_BEHIND", 4)
+    for _ in range(7):
+        make.make_order(destination_country="AT")
+    make.make_order(destination_country="DE")
+    orders = Order.objects.select_related("project").filter(destination_country="AT").order_by("-created_at", "-pk")
+    pages = [list(CappedPaginator(orders, 2).page(number)) for number in range(1, 5)]
+    assert [one.pk for page in pages for one in page] == [one.pk for one in orders]
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
 
 
 @pytest.mark.parametrize("kind", JobKind)
