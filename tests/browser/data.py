@@ -17,6 +17,7 @@ from stores.rule_set import snapshot
 from tests import factories as make
 from tests.browser.act_data import fill_acts
 from tests.browser.queue_data import fill_queues
+from tests.browser.shopper_data import fill_shoppers
 from tests.tracking.stories import tell_story
 from tracking.enums import (
     Area,
@@ -85,6 +86,7 @@ def fill() -> None:
     people()
     fill_queues(orders)
     fill_acts()
+    fill_shoppers()
 
 
 def connect() -> World:

@@ -9,6 +9,7 @@ fails, that loads something from elsewhere, or that is wider than the screen end
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import django
 
@@ -119,6 +121,7 @@ def more_pages() -> dict[str, str]:
     from stores.models import CarrierMapping, Route
     from tests.browser.act_data import act_pages
     from tests.browser.queue_data import queue_pages
+    from tests.browser.shopper_data import shopper_pages
     from tests.tracking.pages.orders import path_of
     from tests.tracking.stories import CODE
     from tracking.models import Order, Parcel, Problem, Remap, Run
@@ -134,6 +137,7 @@ def more_pages() -> dict[str, str]:
         "shopper-find": "/track/find/acme/",
         **queue_pages(),
         **act_pages(),
+        **shopper_pages(),
         **{f"{name}-add": reverse(f"admin:{name}_add") for name in FORMS},
         "order-with-problem": reverse("admin:tracking_order_change", args=[order.pk]),
         "parcel-proof": reverse("parcel-proof", args=[Parcel.objects.exclude(tracking=None).order_by("pk")[0].pk]),
@@ -163,15 +167,33 @@ def more_pages() -> dict[str, str]:
     }
 
 
+def is_fault(message: Any) -> bool:
+    """Whether a line of the console tells of one: a page that is meant to say no is none, though browsers say so."""
+    return message.type == "error" and not re.search(r"status of 4(04|10|29) ", message.text)
+
+
 def faults_of(page: Any, address: str) -> list[str]:
     """Starts to note what goes wrong on a page; the list grows while the page is used."""
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
     page.on(
         "request", lambda one: None if one.url.startswith((address, "data:")) else faults.append(f"loads {one.url}")
     )
     return faults
+
+
+def visit(page: Any, address: str, path: str) -> Any:
+    """Go there, type what stands after ``#`` into the page's form, and send it; the last answer."""
+    path, _, typed = path.partition("#")
+    answer = page.goto(address + path, wait_until="load")
+    if not typed:
+        return answer
+    for name, text in parse_qsl(typed):
+        page.fill(f"[name={name}]", text)
+    with page.expect_navigation() as sent:
+        page.click("form button")
+    return sent.value
 
 
 def contexts(browser: Any, address: str, session: str) -> Iterator[tuple[str, int, Any]]:
@@ -195,7 +217,7 @@ def shoot(address: str, session: str, chromium: str, found: dict[str, str]) -> l
             for name, path in found.items():
                 page = context.new_page()
                 noted = faults_of(page, address)
-                page.goto(address + path, wait_until="load")
+                visit(page, address, path)
                 needed = page.evaluate("document.documentElement.scrollWidth")
                 if needed > width:
                     noted.append(f"{needed} pixels wide")

@@ -1,7 +1,7 @@
-"""Every page of the console: axe finds nothing, it fits the screen, breaks no script and loads nothing from elsewhere.
+"""Every page of console and shoppers: axe finds nothing, it fits the screen, breaks no script and loads nothing from elsewhere.
 
 The pages are those that `tests.browser.shots` takes pictures of, and list and first row of each model of the admin; a
-page that is added to the console has to be added there. Each page is opened in a narrow window, light or dark by turns,
+page that is added has to be added there. Each page is opened in a narrow window, light or dark by turns,
 and a part of them in wide ones; ``PAGES_FORM=long``, as ``make axe`` sets it, opens all in all four.
 """
 
@@ -18,7 +18,7 @@ from django.urls import reverse
 from config.security import policy_for
 from tests.browser.axe import faults_of
 from tests.browser.data import fill
-from tests.browser.shots import administrators_session, more_pages, pages
+from tests.browser.shots import administrators_session, more_pages, pages, visit
 from tests.browser.shots import faults_of as broken_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,9 +28,13 @@ IS_LONG = os.environ.get("PAGES_FORM") == "long"
 WINDOWS = [(390, "light", 2, 0), (390, "dark", 2, 1), (1400, "light", 10, 0), (1400, "dark", 10, 5)]
 
 
+OURS = ("/admin/", "/track/", "/unsubscribe/")
+FRAMED = "/admin/preview/mail/"  # has a policy of its own: test_preview.py
+
+
 def all_pages() -> list[str]:
-    """Paths of the console, each once, in an order that stays."""
-    paths = [path for path in (pages() | more_pages()).values() if path.startswith("/admin/")]
+    """Paths of console and shoppers, each once, in an order that stays."""
+    paths = [path for path in (pages() | more_pages()).values() if path.startswith(OURS)]
     for model in admin.site._registry:
         names = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         row = model._default_manager.order_by("pk").first()
@@ -39,11 +43,11 @@ def all_pages() -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-def faults_on(page: Any, url: str, path: str) -> Iterator[str]:
+def faults_on(page: Any, address: str, path: str) -> Iterator[str]:
     """What is wrong with one page, as lines."""
-    answer = page.goto(url, wait_until="load")
+    answer = visit(page, address, path)
     policy = answer.headers["content-security-policy"]
-    if policy != policy_for(path):
+    if policy != policy_for(path) and not path.startswith(FRAMED):
         yield f"sent with {policy}"
     wide, shown = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.documentElement)")
     if wide > shown:
@@ -61,7 +65,7 @@ def test_every_page_pleases_axe_fits_and_breaks_nothing(chromium: Any, live_serv
         page = context.new_page()
         broken = broken_on(page, live_server.url)
         for path in found if IS_LONG else found[first::step]:
-            wrong = [*faults_on(page, live_server.url + path, path), *broken]
+            wrong = [*faults_on(page, live_server.url, path), *broken]
             faults += [f"{width} {scheme} {path}: {fault}" for fault in wrong]
             broken.clear()
             opened += 1

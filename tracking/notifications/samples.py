@@ -67,7 +67,7 @@ def sample_parcel(kind: MessageKind, today: date) -> ParcelFacts:
         delivered_on=today if arrived else None,
         seen_on=None if kind == MessageKind.SHIPPED else today,
         seen_where="Börnicke, DE",
-        carrier_words="" if kind == MessageKind.SHIPPED else WORDS,
+        carrier_words="" if kind == MessageKind.SHIPPED or arrived else WORDS,  # of an arrival nobody is shown them
         pickup_where="DHL Packstation 145, Berlin" if waits else "",
         pickup_until=today + timedelta(days=7) if waits else None,
     )

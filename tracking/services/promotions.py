@@ -28,9 +28,10 @@ from tracking.services.seals import seal, unseal
 logger = structlog.get_logger("trackbridge.shoppers")
 PURPOSE = "go"
 CONTENT = struct.Struct(">QQBB")
-# Nobody who waits for a parcel in trouble is offered anything.
+# Nobody who waits for a parcel in trouble is offered anything; mails know the same troubles (``OF_TROUBLE``).
 NOT_BESIDE = frozenset(
-    {ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED}
+    {ParcelStatus.ATTEMPT_FAILED, ParcelStatus.DELAYED, ParcelStatus.EXCEPTION}
+    | {ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED}
 )
 PLACES, STATES = ShopperPlace.values, ["", *ParcelStatus.values]
 

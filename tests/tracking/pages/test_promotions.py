@@ -15,7 +15,9 @@ from tests import factories as make
 from tests.tracking.pages.orders import make_branded, make_shopped, path_of, ship
 from tracking.enums import ParcelStatus, ShopperEvent, ShopperPlace
 from tracking.models import Promotion, ShopperCount
-from tracking.services.promotions import Where, count, count_shown, current_promotion, offer_for, open_click
+from tracking.notifications.texts import OF_TROUBLE
+from tracking.services.news import KIND_OF
+from tracking.services.promotions import NOT_BESIDE, Where, count, count_shown, current_promotion, offer_for, open_click
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 TODAY = date(2026, 11, 27)
@@ -87,11 +89,16 @@ def test_page_shows_it_and_a_click_is_counted_and_led_on(client: Client, setting
     ]
 
 
-def test_nobody_with_a_parcel_in_trouble_is_offered_anything(client: Client) -> None:
+def test_page_and_mails_know_the_same_troubles() -> None:
+    assert {status for status, kind in KIND_OF.items() if kind in OF_TROUBLE} == NOT_BESIDE
+
+
+@pytest.mark.parametrize("status", [ParcelStatus.LOST, ParcelStatus.DELAYED, ParcelStatus.ATTEMPT_FAILED])
+def test_nobody_with_a_parcel_in_trouble_is_offered_anything(client: Client, status: ParcelStatus) -> None:
     brand, route = make_branded()
     promote(brand, starts_on=timezone.localdate())
     order = make_shopped(route)
-    ship(order, ParcelStatus.LOST)
+    ship(order, status)
     assert "New boots" not in client.get(path_of(order)).content.decode()
     assert offer_for(brand, "en", Where(ShopperPlace.MAIL, ParcelStatus.RETURNING)) is None
 
