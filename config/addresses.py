@@ -23,3 +23,8 @@ def network_of(request: HttpRequest) -> str:
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
         found = found.ipv4_mapped
     return str(found) if found.version == 4 else str(ipaddress.ip_network(f"{found}/64", strict=False))
+
+
+def web_address(url: str) -> str:
+    """The address if it leads to the web, "" for any other: nothing else becomes a link."""
+    return url if url.startswith(("https://", "http://")) else ""

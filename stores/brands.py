@@ -41,6 +41,11 @@ def address_field(name: Any, help_text: Any = "") -> models.CharField:
     )
 
 
+def leads_to_the_web(name: str) -> Q:
+    """Whatever wrote it: a link of a brand is one of the web, or none."""
+    return Q(**{name: ""}) | Q(**{f"{name}__startswith": "https://"}) | Q(**{f"{name}__startswith": "http://"})
+
+
 class Brand(models.Model):
     """How a storefront looks to its shoppers, and how it speaks to them.
 
@@ -134,6 +139,12 @@ class Brand(models.Model):
             models.CheckConstraint(
                 condition=Q(logo_type="", logo_digest="") | ~Q(logo_type="") & ~Q(logo_digest=""),
                 name="brand_logo_has_type_and_digest",
+            ),
+            models.CheckConstraint(
+                condition=leads_to_the_web("support_url")
+                & leads_to_the_web("storefront_url")
+                & leads_to_the_web("order_url"),
+                name="brand_addresses_lead_to_the_web",
             ),
         ]
 

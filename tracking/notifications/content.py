@@ -11,6 +11,7 @@ from datetime import date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from config.addresses import web_address
 from stores.statuses import MessageKind, ParcelStatus
 from tracking.notifications.texts import OF_RETURNS, OF_TROUBLE, OPENINGS, SPLIT, SPLIT_SUBJECT, SUBJECTS
 from tracking.words.answers import item_name, parcel_words
@@ -174,7 +175,7 @@ def card(parcel: ParcelFacts, title: str, language: str, today: date, *, is_main
         items=lines(parcel.items, language),
         number=parcel.number,
         carrier=parcel.carrier,
-        carrier_url=parcel.carrier_url if parcel.carrier_url.startswith(("https://", "http://")) else "",
+        carrier_url=web_address(parcel.carrier_url),
         carrier_words=cut(parcel.carrier_words, LONGEST_QUOTE) if is_main and quotes else "",
         step=step_of(parcel),
         is_main=is_main,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from email.errors import MessageError
 from email.headerregistry import Address
 from urllib.parse import urlsplit
 
@@ -77,6 +78,6 @@ def is_address(text: str) -> bool:
     """Whether this can be the address of one person: as the mail server will read it."""
     try:
         address = Address(addr_spec=text)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         return False
     return bool(address.username and "." in address.domain) and one_line(text) == text and text.count("@") == 1

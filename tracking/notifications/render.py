@@ -17,6 +17,7 @@ from django.conf import settings
 from django.template.loader import select_template
 from django.urls import reverse
 
+from config.addresses import web_address
 from stores.models import Brand
 from stores.pictures import EXTENSIONS
 from stores.statuses import MessageKind
@@ -77,11 +78,6 @@ def logo_url(brand: Brand) -> str:
         return ""
     path = reverse("brand-logo", args=[brand.key, brand.logo_digest, EXTENSIONS[brand.logo_type]])
     return f"{settings.PUBLIC_URL}{path}"
-
-
-def web_address(url: str) -> str:
-    """The address if it leads to the web; nothing else becomes a link."""
-    return url if url.startswith(("https://", "http://")) else ""
 
 
 def template(key: str, kind: str) -> Any:

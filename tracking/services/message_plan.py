@@ -24,6 +24,7 @@ from tracking.enums import BlockReason, MessageState, ProblemKind
 from tracking.models import BlockedAddress, Message, Order, Parcel, Tracking
 from tracking.models.messages import WAITING
 from tracking.models.orders import SHOWN
+from tracking.notifications.mail import is_address
 from tracking.payloads.to_commercetools import covers
 from tracking.services import outages
 from tracking.services.news import News, kind_of, news_at, news_of, silence_of
@@ -179,6 +180,8 @@ def why_not(book: Book, news: News, brand: Brand | None) -> str:
         return "the shopper's data was erased"
     if not book.address:
         return "the order has no e-mail address"
+    if not is_address(book.address):
+        return "the order's e-mail address is none that a mail can go to"
     if brand is None:
         return "its route has no brand to write as"
     return block_of(book.address, brand)

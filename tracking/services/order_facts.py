@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from config.addresses import web_address
 from stores.models import Courier
 from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
@@ -117,7 +118,7 @@ def seen_of(tracking: Tracking) -> dict[str, Any]:
     clock = tracking.clocks.get("last_news") or {}
     return {
         "subtag": tracking.subtag,
-        "carrier_url": tracking.courier_url,
+        "carrier_url": web_address(tracking.courier_url),
         "eta": tracking.eta,
         "delivered_on": day_of(tracking.clocks.get("delivered")) or day_in(tracking.delivered_at),
         "seen_on": day_of(clock) or day_in(tracking.last_checkpoint_at),

@@ -116,7 +116,9 @@ def test_messages_go_to_another_address_but_the_audit_trail_keeps_none(admin_cli
     assert "new@example.com" not in action.summary
 
 
-@pytest.mark.parametrize("address", ["nobody", "a@b", "a@b.c, d@e.f", "a b@example.com", "a@example.com\nBcc: x@y.z"])
+@pytest.mark.parametrize(
+    "address", ["nobody", "@", "@b.c", "a@b", "a@b.c, d@e.f", "a b@example.com", "a@example.com\nBcc: x@y.z"]
+)
 def test_what_is_no_address_is_refused(admin_client: Client, parcel: Parcel, address: str) -> None:
     shown = act(admin_client, parcel.order, "readdress", address=address).content.decode()
     assert "Nothing was done. This is no e-mail address." in shown
