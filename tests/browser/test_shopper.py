@@ -117,12 +117,13 @@ def test_everything_can_be_read_without_a_script(shopper: Any) -> None:
 
 
 def test_page_with_all_it_loads_weighs_under_fifty_kilobytes(shopper: Any) -> None:
-    order, sizes = make_full(), []
+    order, answers = make_full(), []
     window = shopper()
-    window.page.on("response", lambda one: sizes.append(len(one.body())))
+    window.page.on("response", answers.append)
     window.open(path_of(order))
     assert len(window.loaded) <= 5, window.loaded
-    assert 0 < sum(sizes) < MOST_BYTES
+    assert len(answers) == len(window.loaded)
+    assert 0 < sum(len(one.body()) for one in answers) < MOST_BYTES
 
 
 def test_page_tells_news_by_itself_and_keeps_what_was_unfolded(shopper: Any) -> None:
