@@ -1,4 +1,4 @@
-"""Every page of console and shoppers: axe finds nothing, it fits the screen, breaks no script and loads nothing from elsewhere.
+"""Every page of console and shoppers: axe finds nothing, it fits the screen, breaks no script, loads nothing from afar.
 
 The pages are those that `tests.browser.shots` takes pictures of, and list and first row of each model of the admin; a
 page that is added has to be added there. Each page is opened in a narrow window, light or dark by turns,
