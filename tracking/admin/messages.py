@@ -42,11 +42,18 @@ from tracking.enums import MessageState
 from tracking.models import BlockedAddress, Message, Order
 from tracking.services import message_acts
 from tracking.services.message_acts import ActRefused
+from tracking.services.reminders import REMINDER
 from tracking.services.scope import may_see_people, visible
 from tracking.services.shoppers import shopper_key
 from tracking.services.told import untold
 
 MOST_SHOWN, MOST_REASON = 60, 500
+
+
+def kind_of(row: Message) -> str:
+    """What it tells; the second one about a pickup point says that it is the reminder."""
+    label = row.get_kind_display()
+    return _("%(kind)s: reminder") % {"kind": label} if row.occasion == REMINDER else label
 
 
 def state_badge(row: Message) -> SafeString:
@@ -85,7 +92,7 @@ def told_section(shown: ShownOrder) -> Block | None:
         [_("Message"), _("Parcel"), _("State"), _("When"), _("To"), _("Why")],
         [
             [
-                row.get_kind_display(),
+                kind_of(row),
                 link(parcels[row.parcel_id]) if row.parcel_id in parcels else _("the whole order"),
                 state_badge(row),
                 when_of(row),
@@ -284,7 +291,7 @@ class MessageAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("message"), ordering="kind")
     def named(self, row: Message) -> SafeString:
-        return two_lines(row.get_kind_display(), row.brand or "")
+        return two_lines(kind_of(row), row.brand or "")
 
     @admin.display(description=gettext_lazy("order"))
     def order_link(self, row: Message) -> SafeString:

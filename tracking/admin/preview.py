@@ -8,7 +8,7 @@ With an order's number the facts are that order's, as it is now; else those of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -35,7 +35,7 @@ from tracking.words.languages import LANGUAGES
 
 PERMISSION = "stores.view_brand"
 ONE, SEVERAL = "one", "several"
-PAGE = "page"
+PAGE, REMINDER = "page", "reminder"
 OF_MAILS = [
     {"title": _("Wide, light"), "width": "wide", "scheme": "light"},
     {"title": _("Narrow, light"), "width": "narrow", "scheme": "light"},
@@ -50,7 +50,14 @@ class PreviewForm(forms.Form):
     """What to look at. An order is found only by who may see it."""
 
     brand = forms.ChoiceField(label=_("Brand"))
-    kind = forms.ChoiceField(label=_("Message"), choices=[(PAGE, _("Tracking page")), *MessageKind.choices])
+    kind = forms.ChoiceField(
+        label=_("Message"),
+        choices=[
+            (PAGE, _("Tracking page")),
+            *MessageKind.choices,
+            (REMINDER, _("Available for pickup: reminder")),
+        ],
+    )
     language = forms.ChoiceField(label=_("Language"), choices=list(LANGUAGES.items()))
     parcels = forms.ChoiceField(
         label=_("Sample"), choices=[(ONE, _("One parcel")), (SEVERAL, _("Three parcels, a part not shipped"))]
@@ -86,6 +93,7 @@ class Choice:
     language: str
     order: Order | None
     has_several: bool
+    is_reminder: bool = False
 
     def mail(self) -> Rendered | None:
         """The mail; None for the page, and for an order without parcels: there is nothing to write about."""
@@ -96,8 +104,10 @@ class Choice:
 
     def facts(self, kind: MessageKind) -> MailFacts:
         if self.order is None:
-            return sample(kind, timezone.localdate(), several=self.has_several, promotion=OFFER)
-        return MailFacts(order=facts_of_order(self.order), page_url=track_url(self.order))
+            facts = sample(kind, timezone.localdate(), several=self.has_several, promotion=OFFER)
+        else:
+            facts = MailFacts(order=facts_of_order(self.order), page_url=track_url(self.order))
+        return replace(facts, is_reminder=self.is_reminder)
 
 
 def choice_of(form: PreviewForm) -> Choice | None:
@@ -105,12 +115,15 @@ def choice_of(form: PreviewForm) -> Choice | None:
     if not form.is_valid():
         return None
     chosen = form.cleaned_data
+    is_reminder = chosen["kind"] == REMINDER
+    kind = MessageKind.AVAILABLE_FOR_PICKUP.value if is_reminder else chosen["kind"]
     return Choice(
         brand=Brand.objects.get(key=chosen["brand"]),
-        kind=None if chosen["kind"] == PAGE else MessageKind(chosen["kind"]),
+        kind=None if kind == PAGE else MessageKind(kind),
         language=chosen["language"],
         order=chosen["order"],
         has_several=chosen["parcels"] == SEVERAL,
+        is_reminder=is_reminder,
     )
 
 

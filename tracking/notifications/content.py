@@ -13,7 +13,17 @@ from django.utils.translation import ngettext
 
 from config.addresses import web_address
 from stores.statuses import MessageKind, ParcelStatus
-from tracking.notifications.texts import OF_RETURNS, OF_TROUBLE, OPENINGS, SPLIT, SPLIT_SUBJECT, SUBJECTS
+from tracking.notifications.texts import (
+    OF_RETURNS,
+    OF_TROUBLE,
+    OPENINGS,
+    REMINDER,
+    REMINDER_SUBJECT,
+    SPLIT,
+    SPLIT_SUBJECT,
+    SUBJECTS,
+    Opening,
+)
 from tracking.words.answers import item_name, parcel_words
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
 from tracking.words.languages import speaking
@@ -41,6 +51,7 @@ class MailFacts:
     page_url: str = ""
     unsubscribe_url: str = ""
     promotion: Promotion | None = None
+    is_reminder: bool = False
 
     @property
     def parcels(self) -> tuple[ParcelFacts, ...]:
@@ -106,7 +117,7 @@ def content_of(kind: MessageKind, facts: MailFacts, language: str) -> Content:
         main = [parcel for parcel in facts.parcels if parcel.is_return == (kind in OF_RETURNS)] or [*facts.parcels]
         words = parcel_words(main[0], language, facts.order.today)
         whole = is_about_all(kind, facts)
-        opening = SPLIT if kind == MessageKind.SHIPPED and whole else OPENINGS.get(kind)
+        opening = opening_of(kind, facts)
         lead = str(opening.lead) if opening else words.meaning
         cards = cards_of(kind, facts, main, language)
         return Content(
@@ -131,10 +142,18 @@ def is_about_all(kind: MessageKind, facts: MailFacts) -> bool:
     return kind not in OF_RETURNS and not facts.about and len(facts.order.counted) > 1
 
 
+def opening_of(kind: MessageKind, facts: MailFacts) -> Opening | None:
+    """Headline and first sentence, where the parcel's state alone does not say it."""
+    if facts.is_reminder:
+        return REMINDER
+    return SPLIT if kind == MessageKind.SHIPPED and is_about_all(kind, facts) else OPENINGS.get(kind)
+
+
 def subject_of(kind: MessageKind, facts: MailFacts) -> str:
     """One line whatever the order's number holds: what breaks a line becomes a space."""
     several = len(facts.order.counted) > 1
-    subject = SUBJECTS[kind].part if several else SUBJECTS[kind].whole
+    subjects = REMINDER_SUBJECT if facts.is_reminder else SUBJECTS[kind]
+    subject = subjects.part if several else subjects.whole
     if kind == MessageKind.SHIPPED and is_about_all(kind, facts):
         subject = SPLIT_SUBJECT
     return one_line(str(subject) % {"number": facts.order.number})

@@ -83,6 +83,12 @@ SPLIT = Opening(
     _("Your order comes in several parcels"),
     _("They may arrive on different days. This is what is in which parcel."),
 )
+# The second message about a parcel that waits at a pickup point.
+REMINDER_SUBJECT = Subject(
+    _("Your order %(number)s is still waiting to be collected"),
+    _("A parcel of your order %(number)s is still waiting to be collected"),
+)
+REMINDER = Opening(_("Have you collected your parcel?"), _("It is still waiting for you at the pickup point."))
 # Of customer returns: never "your order is on its way".
 OF_RETURNS = frozenset({MessageKind.RETURN_IN_TRANSIT, MessageKind.RETURN_DELIVERED})
 # Bad news takes a warmer colour, and never a promotion.

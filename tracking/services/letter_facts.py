@@ -16,6 +16,7 @@ from tracking.services.links import track_url
 from tracking.services.message_plan import Book
 from tracking.services.order_facts import facts_of_order
 from tracking.services.promotions import Where, offer_for
+from tracking.services.reminders import REMINDER
 from tracking.words import languages
 
 
@@ -29,6 +30,7 @@ def facts_for(book: Book, rows: Sequence[Message], brand: Brand, language: str, 
         page_url=brand.order_address(order.order_number) or track_url(order, language),
         unsubscribe_url=unsubscribe_url(brand, person) if brand.offers_unsubscribe and person else "",
         promotion=promotion_for(order, brand, language, rows[0]),
+        is_reminder=rows[0].occasion == REMINDER,
     )
 
 

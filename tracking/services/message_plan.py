@@ -38,6 +38,7 @@ RESEND = "resend-"  # the occasion of a message that a person asked for once mor
 SAME_BOX = "told to the same person with another order in the same box"
 HISTORY = "it was so before: history was loaded"
 OUTAGE = "waits for the end of the courier's outage"
+REMINDS = "reminds, if it still waits to be collected then"
 OUTAGE_STEP = timedelta(minutes=30)
 
 
@@ -140,11 +141,13 @@ def plan_one(book: Book, news: News) -> None:
         revive(row)
     elif row.state == MessageState.PLANNED:
         put_off_in_outage(book, news, row)
+        move_reminder(book, news, row)
 
 
 def new_row(book: Book, news: News) -> Message:
     """A row for this news, unsaved: planned, held, or skipped with the reason."""
     order, route = book.order, book.route_of(news)
+    due_at = not_before(news.kind, route.brand, order, book.now) if route.brand else book.now
     row = Message(
         order=order,
         parcel=news.parcel,
@@ -157,16 +160,23 @@ def new_row(book: Book, news: News) -> Message:
         recipient_hash=shopper_key(book.address),
         eta=news.eta,
         news_at=news.news_at,
-        due_at=not_before(news.kind, route.brand, order, book.now) if route.brand else book.now,
+        due_at=max(due_at, news.due_at or due_at),
     )
     if why := why_not(book, news, route.brand):
         return skipped(row, why)
     if order.messages_held_at:
         row.state, row.reason = MessageState.HELD, "held by hand"
     elif row.due_at > book.now:
-        row.reason = "waits for the end of the shopper's quiet hours"
+        row.reason = REMINDS if news.due_at else "waits for the end of the shopper's quiet hours"
     put_off_in_outage(book, news, row, save=False)
     return row
+
+
+def move_reminder(book: Book, news: News, row: Message) -> None:
+    """The carrier has named another last day."""
+    if news.due_at and row.reason == REMINDS and row.due_at != news.due_at:
+        row.due_at = row.news_at = news.due_at
+        Message.objects.filter(pk=row.pk, state=MessageState.PLANNED).update(due_at=row.due_at, news_at=row.news_at)
 
 
 def why_not(book: Book, news: News, brand: Brand | None) -> str:
@@ -302,7 +312,7 @@ def is_wanted(book: Book, row: Message, wanted: set[tuple[int | None, str, str]]
 
 def is_too_old(book: Book, row: Message) -> bool:
     """It waited (a mail server that was down, a hold) until it was stale."""
-    return News(None, MessageKind(row.kind), row.news_at).is_stale(book.now)
+    return News(None, MessageKind(row.kind), row.news_at, occasion=row.occasion).is_stale(book.now)
 
 
 def why_dropped(book: Book, row: Message) -> str:

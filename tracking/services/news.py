@@ -1,7 +1,8 @@
 """What a shopper should know now of a parcel: one look at the rows, no memory of events. Pure.
 
     tracking's status ─ KIND_OF ─> the one kind of message that fits it       ┐ compared with what they were told
-    its estimate, against the one that the shopper was last told ─> delayed   ┘ (``message_plan.py``)
+    its estimate, against the one that the shopper was last told ─> delayed   │ (``message_plan.py``)
+    it waits at a pickup point for long ─> the same kind again, as a reminder ┘
 
 Only the newest status is news: what came and went unseen (an outage of ours, a burst of webhooks) is never told.
 """
@@ -15,7 +16,8 @@ from datetime import date, datetime, timedelta
 from stores.statuses import MessageKind, ParcelStatus
 from tracking.enums import MessageState
 from tracking.models import Message, Order, Parcel, Tracking
-from tracking.models.messages import MAY_HAVE_ARRIVED
+from tracking.models.messages import MAY_HAVE_ARRIVED, WAITING
+from tracking.services.reminders import REMINDER, remind_at
 
 KIND_OF = {
     ParcelStatus.INFO_RECEIVED: MessageKind.SHIPPED,
@@ -54,19 +56,21 @@ LIMITS = {
     MessageKind.RETURN_DELIVERED: timedelta(days=7),
 }
 UNDER_WAY = frozenset({ParcelStatus.INFO_RECEIVED, ParcelStatus.IN_TRANSIT, ParcelStatus.DELAYED})
+REMINDS_FOR = timedelta(days=1)  # a reminder that could not be sent for longer is none
 MOVED_BY = timedelta(days=1)  # an estimate that moves by less is no news
 MOST_DELAYS = 3  # messages about delay of one parcel, in all
 
 
 @dataclass(frozen=True)
 class News:
-    """One thing worth telling. ``parcel`` is None where it is about the whole order."""
+    """One thing worth telling. ``parcel`` is None where it is about the whole order; ``due_at``: not before."""
 
     parcel: Parcel | None
     kind: MessageKind
     news_at: datetime
     occasion: str = ""
     eta: date | None = None
+    due_at: datetime | None = None
 
     @property
     def key(self) -> tuple[int | None, str, str]:
@@ -74,7 +78,7 @@ class News:
         return (self.parcel.pk if self.parcel else None, self.kind.value, self.occasion)
 
     def is_stale(self, now: datetime) -> bool:
-        return now - self.news_at > LIMITS[self.kind]
+        return now - self.news_at > (REMINDS_FOR if self.occasion == REMINDER else LIMITS[self.kind])
 
 
 def silence_of(order: Order, parcel: Parcel) -> str:
@@ -109,11 +113,21 @@ def news_of(parcel: Parcel, told: Iterable[Message]) -> list[News]:
     kind, at = kind_of(parcel), news_at(tracking)
     news = [News(parcel, kind, at, eta=tracking.eta)] if kind else []
     is_told = kind is None or any(one.kind == kind and not one.occasion and not is_waiting(one) for one in mine)
+    if kind == MessageKind.AVAILABLE_FOR_PICKUP and (reminder := reminder_of(parcel, mine)):
+        news.append(reminder)
     if is_told and (moved := moved_estimate(parcel, mine)):
         news.append(News(parcel, MessageKind.DELAYED, at, occasion=moved.isoformat(), eta=moved))
     if kind is None and any(one.kind == MessageKind.SHIPPED and is_waiting(one) for one in mine):
         news.append(News(parcel, MessageKind.SHIPPED, at, eta=tracking.eta))  # came along with another parcel's
     return news
+
+
+def reminder_of(parcel: Parcel, told: Sequence[Message]) -> News | None:
+    """That it still waits at its pickup point: planned with the first message, for whoever that one reaches."""
+    kind, due_at = MessageKind.AVAILABLE_FOR_PICKUP, remind_at(parcel.order, parcel.tracking)
+    first = next((one for one in told if one.kind == kind and not one.occasion), None)
+    has_failed = first is not None and first.state not in (*MAY_HAVE_ARRIVED, *WAITING)
+    return None if due_at is None or has_failed else News(parcel, kind, due_at, occasion=REMINDER, due_at=due_at)
 
 
 def news_at(tracking: Tracking) -> datetime:
@@ -137,4 +151,4 @@ def moved_estimate(parcel: Parcel, told: Sequence[Message]) -> date | None:
 
 
 def is_waiting(message: Message) -> bool:
-    return message.state in (MessageState.PLANNED, MessageState.HELD)
+    return message.state in WAITING

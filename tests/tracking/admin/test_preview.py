@@ -38,7 +38,8 @@ def person(*permissions: str) -> Client:
 
 
 @pytest.mark.parametrize(
-    ("kind", "language"), [*((kind, "pl") for kind in MessageKind), *(("delayed", language) for language in LANGUAGES)]
+    ("kind", "language"),
+    [*((kind, "pl") for kind in [*MessageKind, "reminder"]), *(("delayed", language) for language in LANGUAGES)],
 )
 def test_every_message_and_every_language_is_shown(client: Client, kind: str, language: str) -> None:
     query = {"brand": "acme", "kind": kind, "language": language}

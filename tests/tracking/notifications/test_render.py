@@ -95,12 +95,15 @@ def is_sound(mail: Rendered, language: str) -> Page:
     return page
 
 
+KINDS = [*((kind, False) for kind in MessageKind), (MessageKind.AVAILABLE_FOR_PICKUP, True)]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", MessageKind)
-def test_every_kind_renders_in_every_language_and_brand(kind: MessageKind, language: str) -> None:
+@pytest.mark.parametrize(("kind", "is_reminder"), KINDS)
+def test_every_kind_renders_in_every_language_and_brand(kind: MessageKind, is_reminder: bool, language: str) -> None:
     for brand in (PLAIN, FULL):
         for several in (False, True):
-            facts = sample(kind, TODAY, several=several)
+            facts = replace(sample(kind, TODAY, several=several), is_reminder=is_reminder)
             page = is_sound(render(kind, facts, brand, language), language)
             assert brand.name in page.words or brand.logo_digest
             assert "N-10102" in page.words
