@@ -279,8 +279,8 @@ def check_twice(document: Document) -> None:
             note_twice(firsts, entry.get("key"), entry, f"{entry.get('key')} is there already", "key")
     stores: dict[Hashable, Entry] = {}
     for entry in document.stores:
-        key = (entry.get("project"), entry.get("key"))
-        note_twice(stores, key if all(key) else None, entry, f"{key[1]} of {key[0]} is there already", "key")
+        pair = (entry.get("project"), entry.get("key"))
+        note_twice(stores, pair if all(pair) else None, entry, f"{pair[1]} of {pair[0]} is there already", "key")
     for kind, section in SECTIONS.items():
         firsts = {}
         for entry in getattr(document, section):
