@@ -171,6 +171,10 @@ class _Sending:
     auth: tuple[str, str] | None
 
     def run(self, safe: bool) -> Answer:
+        """Make the call once and report it, whatever comes. Raises UpstreamError where the answer is not a good one.
+
+        ``safe``: a repeat does no harm, so nothing is said of whether it was applied.
+        """
         observation = _observation.get()
         left = self._seconds_left(observation)
         correlation_id = observation.correlation_id if observation else correlation.current()

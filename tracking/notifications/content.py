@@ -185,6 +185,7 @@ def title_of(n: int, count: int) -> str:
 
 
 def card(parcel: ParcelFacts, title: str, language: str, today: date, *, is_main: bool) -> Card:
+    """The parcel's part of a mail. Only the main one quotes the carrier, and only from the first scan on."""
     words = parcel_words(parcel, language, today)
     quotes = parcel.status not in (None, ParcelStatus.PENDING)
     return Card(

@@ -71,6 +71,7 @@ def add(rows: Rows, status: ParcelStatus, subtag: str, items: dict[str, int], et
 def scan_of(
     tracking: Tracking, _status: ParcelStatus, tag: str, subtag: str, place: str, hours: int, now: datetime
 ) -> Checkpoint:
+    """A made-up scan of so many hours ago, unsaved."""
     at = now - timedelta(hours=hours)
     return Checkpoint(
         tracking=tracking,

@@ -285,6 +285,7 @@ def parse_checkpoints(node: Node) -> tuple[CheckpointSnapshot, ...]:
 
 
 def parse_checkpoint(node: Node) -> CheckpointSnapshot:
+    """One checkpoint of a tracking. Its fingerprint is AfterShip's hash, else a digest of its facts."""
     time_text = node.text("checkpoint_time", 64)
     times = parse_times(time_text)
     country = node.text("country_region", 64)

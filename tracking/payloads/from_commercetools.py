@@ -172,6 +172,7 @@ def message_event_id(raw: bytes) -> str:
 
 
 def own_event_id(document: object) -> object:
+    """What makes this notification one: a message's id, or resource and version; None without either."""
     if not isinstance(document, dict):
         return None
     kind = document.get("notificationType", MESSAGE)
@@ -440,6 +441,7 @@ def same_number(number: str) -> str:
 
 
 def parse_parcel(parcel: Node, delivery: Node, shipping_key: str, delivery_items: dict[str, int]) -> ParcelSnapshot:
+    """One parcel of a delivery. Raises PayloadError with the field's name where something is not as documented."""
     tracking_data = parcel.child("trackingData")
     custom = parcel.child("custom")
     return ParcelSnapshot(

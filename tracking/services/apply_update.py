@@ -217,6 +217,7 @@ def has_time(snapshot: CheckpointSnapshot) -> bool:
 
 
 def checkpoint_row(tracking: Tracking, snapshot: CheckpointSnapshot) -> Checkpoint:
+    """The scan as a row, unsaved. ``sort_at`` is None where its time is unknown."""
     return Checkpoint(
         tracking=tracking,
         fingerprint=snapshot.fingerprint,
@@ -335,6 +336,7 @@ def read_event(receipt: Receipt) -> WebhookEvent | None:
 
 
 def apply_event(batch: Batch, receipt: Receipt, event: WebhookEvent) -> None:
+    """Apply a webhook to its tracking and end its receipt; IGNORED where no tracking has its id."""
     tracking = batch.by_id.get(event.snapshot.aftership_id)
     if tracking is None:
         outcome = f"{UNKNOWN_TRACKING}: no tracking of ours has AfterShip's id {event.snapshot.aftership_id}"

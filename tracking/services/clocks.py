@@ -157,6 +157,7 @@ class _Walk:
         return found
 
     def take(self, scan: Scan, status: ParcelStatus) -> None:
+        """Count one scan in. Scans come in their order in time; one without a time counts, but moves no clock."""
         self.scans += 1
         self.turn(scan, status)
         if [status, scan.subtag] not in self.troubles and status in TROUBLES and len(self.troubles) < MOST_TROUBLES:

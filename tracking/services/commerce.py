@@ -72,6 +72,7 @@ def send_to(order: Order, account: AfterShipAccount, parcels: list[Parcel], docu
 
 
 def settle_order(order: Order, known: dict[str, Any], client: CommerceClient, fields: dict[str, Any]) -> None:
+    """Make AfterShip's order like ``fields``, once; looked for by source id before it is made."""
     told = to_commerce.digest(fields)
     if known.get("told") == told:
         return
@@ -95,6 +96,7 @@ def changeable(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def settle_parcel(order: Order, known: dict[str, Any], client: CommerceClient, parcel: Parcel) -> None:
+    """The same for the fulfilment of one parcel, below the order that ``known`` names."""
     fields = to_commerce.fulfillment_fields(
         order_id=known["id"],
         parcel_id=parcel.commercetools_id,

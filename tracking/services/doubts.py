@@ -106,6 +106,7 @@ def is_doubtful(tracking: Tracking) -> bool:
 
 
 def open_doubt(tracking: Tracking) -> None:
+    """Open the problem "is this the carrier?" with the case for and against; at most one stays open per tracking."""
     hours = int((timezone.now() - (tracking.opened_at or timezone.now())).total_seconds() // 3600)
     case = case_of(tracking)
     instead = f" It looks like a number of {case.courier}." if case.courier else ""

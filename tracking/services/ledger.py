@@ -25,6 +25,7 @@ class Ledger:
         return Order.objects.filter(correlation_id=self.correlation_id, erasure__isnull=False).exists()
 
     def record(self, call: Call) -> None:
+        """Keep one call as an Attempt, cut to the columns' lengths; excerpts of erased people are left out."""
         self.last = Attempt.objects.create(
             job=self.job,
             upstream=self.upstream,

@@ -80,6 +80,7 @@ def waits(what: str, waiting: backlog.Backlog, now: datetime) -> Iterator[Metric
 
 
 def upstreams(now: datetime) -> Iterator[Metric]:
+    """Calls of the last minutes, pauses and clock skew, per connection."""
     recent = Attempt.objects.filter(started_at__gte=now - RECENT)
     yield counted("attempts_recent", "Upstream calls of the last 5 minutes.", recent, upstream=None, outcome=None)
     paused = GaugeMetricFamily(
@@ -124,6 +125,7 @@ def messages(now: datetime) -> Iterator[Metric]:
 
 
 def clocks(now: datetime) -> Iterator[Metric]:
+    """How long news takes on its two ways, as histograms in seconds."""
     since = now - CLOCK_WINDOW
     yield histogram(
         "event_to_us_seconds",

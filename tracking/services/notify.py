@@ -203,6 +203,10 @@ def claim(book: Book, mailing: Mailing, letter: Letter) -> list[Message]:
 
 
 def claim_locked(book: Book, mailing: Mailing, letter: Letter) -> list[Message]:
+    """The rows that are ours to send, marked SENDING; [] where another worker has one, or none is to go out.
+
+    Called in a transaction, which must be committed before the mail goes out. The order's lock keeps two apart.
+    """
     order = Order.objects.select_for_update(of=("self",)).get(pk=book.order.pk)
     is_off = order.is_cancelled or order.deleted_at or order.messages_held_at or order.erasure_id
     if is_off or (order.message_email or order.customer_email) != letter.recipient:

@@ -356,6 +356,7 @@ def run_job(job: Job, probe: Probe | None = None) -> None:
 
 
 def run_and_record(job: Job, *, is_probe: bool) -> None:
+    """Run a claimed job and settle it: done, postponed or given up. Only what stops the process is raised."""
     with (
         recorded(job.upstream, job.correlation_id, settings.JOB_DEADLINE_SECONDS, job) as ledger,
         patience(is_bulk=job.priority > jobs.LIVE),

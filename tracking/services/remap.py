@@ -131,6 +131,10 @@ def started(
     revision: Revision | None,
     seen: dict[int, str] | None,
 ) -> Remap:
+    """A remap of these parcels, with an item for each, and the wish to work on them; in a transaction.
+
+    Raises RemapConflict where another remap still holds one of them, RemapRefused where none of them can move.
+    """
     remap = Remap.objects.create(
         target=dict(target),
         reason=reason[:500],

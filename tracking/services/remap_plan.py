@@ -247,6 +247,7 @@ def place_after(draft: Parcel, choice: Choice, known: Known = NOTHING_KNOWN) -> 
 def planned(
     parcel: Parcel, draft: Parcel, choice: Choice | None, refusal: str, known: Known, *, is_shared: bool
 ) -> PlannedMove:
+    """What the move of one parcel does at either account, to fields and shopper. ``refusal``: why it stays."""
     now = place_of(parcel)
     then = place_after(draft, choice, known) if choice and not refusal else None
     target, source, shopper = AtTarget.SAME, AtSource.NONE, ToShopper.SILENT

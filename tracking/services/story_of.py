@@ -299,6 +299,7 @@ def related_codes(scope: Scope, code: str) -> tuple[str, ...]:
 
 
 def received(scope: Scope) -> list[Received]:
+    """The receipts under these codes, or about these trackings."""
     about = [tracking.aftership_id for tracking in scope.shared if tracking.aftership_id]
     rows = Receipt.objects.filter(either(Q(correlation_id__in=scope.codes), "subject__in", about))
     return [
@@ -361,6 +362,7 @@ def jobs_of(scope: Scope) -> list[Job]:
 
 
 def wished(job: Job) -> list[Wished]:
+    """A job as entries: when it was wished for, and when it was given up."""
     is_idle = job.want == job.done
     facts: dict[str, Any] = {
         "row": job.pk,
@@ -379,6 +381,7 @@ def wished(job: Job) -> list[Wished]:
 
 
 def called(scope: Scope, jobs: list[Job]) -> list[Called]:
+    """The calls under these codes, or of these jobs. Excerpts are "" for who may not see people."""
     others = [job.pk for job in jobs if job.correlation_id not in scope.codes]
     rows = Attempt.objects.filter(either(Q(correlation_id__in=scope.codes), "job__in", others))
     shows_people = scope.viewer is None or may_see_people(scope.viewer)
@@ -403,6 +406,7 @@ def called(scope: Scope, jobs: list[Job]) -> list[Called]:
 
 
 def written(scope: Scope) -> list[Written]:
+    """The writes under these codes, each parcel by the end of its number."""
     numbers = {parcel.commercetools_id: ending(str(parcel)) for parcel in scope.parcels}
     rows = Write.objects.filter(correlation_id__in=scope.codes).order_by("-pk")
     return [

@@ -58,6 +58,7 @@ def untold(order: Order, parcels: Sequence[Parcel], rows: Collection[Message]) -
 
 
 def why_untold(order: Order, parcel: Parcel, kind: MessageKind) -> str:
+    """Why this parcel's shopper has not been told of ``kind``, as words for staff."""
     if parcel.route is not None:
         sender = parcel.route.sender_of(kind)
         if sender == Route.Notify.AFTERSHIP:

@@ -235,6 +235,7 @@ def orders_of(tracking_ids: Iterable[str]) -> dict[str, int]:
 
 
 def row_of(tracking: Tracking, one: Trouble, order_id: int | None) -> Problem:
+    """The trouble as a Problem, unsaved."""
     now = timezone.now()
     return Problem(
         kind=one.kind,

@@ -51,6 +51,7 @@ class EndpointAuthentication(BaseAuthentication):
         raise NotImplementedError
 
     def authenticate(self, request: Request) -> tuple[None, bytes]:
+        """The body, once its sender has proved itself. CannotTell where keys cannot be fetched now."""
         key = request.parser_context["kwargs"]["key"]
         body = self.read_body(request, key)
         proof = remember(self.source, key, self.load)

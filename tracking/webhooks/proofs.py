@@ -168,6 +168,7 @@ class SnsSignature:
     topic_arn: str
 
     def check(self, request: HttpRequest, body: bytes) -> None:
+        """Raises Forged with the reason unless Amazon SNS signed this body for our topic within the last hour."""
         try:
             message = parse_sns(body)
         except PayloadError as error:

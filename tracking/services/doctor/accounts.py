@@ -38,6 +38,7 @@ def examine_account(account: AfterShipAccount) -> Findings:
 
 
 def with_key(account: AfterShipAccount) -> Findings:
+    """What AfterShip says of the account's key, and of its limits. Other upstream errors are raised."""
     try:
         found = connections.aftership(account).check_key()
     except AccountStopped as error:

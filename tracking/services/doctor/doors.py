@@ -84,6 +84,7 @@ def post(path: str, body: bytes, proof: Mapping[str, str]) -> int:
 
 
 def judged(path: str, status: int, source: Source, key: str, code: str) -> Finding:
+    """The finding of a test event that was answered ``status``; its receipt is ended."""
     if status != 200:
         return failed(path, status)
     receipts = Receipt.objects.filter(source=source, endpoint=key, event_id=self_test.event_id(code))

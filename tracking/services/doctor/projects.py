@@ -83,6 +83,7 @@ def granted(project: Project, grant: Grant) -> Findings:
 
 
 def our_type(project: Project, client: CommercetoolsClient, key: str) -> Findings:
+    """Whether the Type ``key`` is there and has all our fields, of our types."""
     set_up = SET_UP.format(key=project.key)
     try:
         missing = lacking(client.get_type_by_key(key))

@@ -103,6 +103,7 @@ def try_parcel(
     parcel: ParcelSnapshot,
     channels: dict[str, str],
 ) -> None:
+    """Decide one parcel by ``rules``, as if it came now, and count the outcome into ``trial``. Nothing is saved."""
     facts = facts_from(
         store.project.key,
         store.key,
