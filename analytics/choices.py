@@ -16,7 +16,9 @@ OFFERED = (
     ("channel", gettext_lazy("Supply channel")),
     ("courier", gettext_lazy("Courier")),
     ("country", gettext_lazy("Destination")),
+    ("account", gettext_lazy("AfterShip account")),
 )
+ONLY_WHERE_CHOSEN = "account"  # addresses may have it; offering it to everybody would be one more thing to read
 
 
 def choices_for(filters: Filters) -> list[dict[str, Any]]:
@@ -25,6 +27,8 @@ def choices_for(filters: Filters) -> list[dict[str, Any]]:
     combinations = list(rows.values_list(*(SLICED[name] for name, _label in OFFERED)).distinct())
     found = []
     for at, (name, label) in enumerate(OFFERED):
+        if name == ONLY_WHERE_CHOSEN and not filters.chosen.get(name):
+            continue
         values, chosen = {str(row[at]) for row in combinations}, {str(one) for one in filters.chosen.get(name, ())}
         if filters.seen is None:  # whoever is limited learns no name from an address
             values |= chosen

@@ -71,7 +71,7 @@ def figures(request: HttpRequest, slug: str) -> HttpResponse:
     except FilterError as wrong:
         error, filters = wrong, filters_of({}, request.user)
     before = filters.compared()
-    address = urlencode(filters.query(), doseq=True)
+    address, offered = urlencode(filters.query(), doseq=True), choices_for(filters)
     context = {
         "page": page,
         "places": [
@@ -80,7 +80,8 @@ def figures(request: HttpRequest, slug: str) -> HttpResponse:
         ],
         "blocks": draw(page, filters, request.user),
         "filters": filters,
-        "choices": choices_for(filters),
+        "choices": offered,
+        "only": only_words(filters, offered),
         "error": error,
         "period": period_words(filters.first, filters.last),
         "before": period_words(before.first, before.last) if before else "",
@@ -92,6 +93,13 @@ def figures(request: HttpRequest, slug: str) -> HttpResponse:
     response = render(request, "analytics/page.html", context, status=400 if error else 200)
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def only_words(filters: Filters, offered: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What the figures are limited to, in words: a printed page shows no filters."""
+    chosen = ((one["label"], [option["words"] for option in one["options"] if option["is_chosen"]]) for one in offered)
+    found = [(str(label), ", ".join(words)) for label, words in chosen if words]
+    return [*found, (_("Lane"), _("Returns"))] if filters.is_return else found
 
 
 def quick_periods(filters: Filters) -> list[dict[str, Any]]:

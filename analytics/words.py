@@ -94,7 +94,7 @@ def change_of(kpi: KPI, now: Figure, before: Figure | None) -> Change | None:
     has_intervals = now.low is not None and before.low is not None
     is_certain = is_number or not (overlaps(now, before) or now.is_small or before.is_small)
     was = _("was %(value)s") % {"value": value_words(kpi, before)}
-    if not difference:
+    if value_words(kpi, now) == value_words(kpi, before):  # also where they differ by less than is shown
         return Change(was, "same")
     verdict = ""
     if is_certain and (is_number or has_intervals) and kpi.better:

@@ -46,9 +46,23 @@ def test_axis_of_numbers_of_parcels_has_no_half_parcels(most: float, top: float)
     assert all(tick == int(tick) for tick in ticks(top))
 
 
+def test_series_differ_without_colour() -> None:
+    """Each bar of a second to fifth series is hatched in its own way, and the patterns are there once per chart."""
+    many = [Series(f"s{n}", [n]) for n in range(1, 6)]
+    chart = stacked("States", ["Mon"], many)
+    svg = parsed(chart.svg)
+    patterns = [one.attrib["id"] for one in svg.iter(f"{{{SVG['s']}}}pattern")]
+    assert patterns == [f"{chart.hatches}-c{n}" for n in range(2, 6)]
+    used = [one.attrib["fill"] for one in svg.iter(f"{{{SVG['s']}}}rect") if one.attrib["class"] == "over"]
+    assert used == [f"url(#{one})" for one in patterns]
+    alone = stacked("Alone", ["Mon"], [Series("s", [3])])
+    assert "pattern" not in alone.svg
+    assert stacked("Other", ["Mon"], many).hatches != chart.hatches
+
+
 def test_bars_stand_on_each_other_with_heights_in_proportion() -> None:
     svg = parsed(stacked("Parcels", ["Mon", "Tue"], [Series("on time", [60, 0]), Series("late", [40, 25])]).svg)
-    bars = svg.findall("s:rect", SVG)
+    bars = [one for one in svg.findall("s:rect", SVG) if one.attrib["class"] != "over"]
     heights = [float(bar.attrib["height"]) for bar in bars]
     assert heights[1] / heights[0] == pytest.approx(40 / 60, rel=1e-3)
     assert heights[2] / heights[0] == pytest.approx(25 / 60, rel=1e-3)

@@ -104,10 +104,21 @@ def test_figures_by_courier_are_split_and_named(manager: Client, world: World) -
 def test_filter_narrows_and_stays_in_every_link(manager: Client, world: World) -> None:
     page = manager.get(OVERVIEW + "&courier=ups").content.decode()
     assert "of 2 parcels" in page
+    assert "Only: Courier ups." in page, "also on paper, where no filters are seen"
     assert 'value="ups" selected' in page
     others = re.findall(r'href="(/analytics/(?!figures|parcels)[^"]+)"', page)
     assert others
     assert all("courier=ups" in address for address in others)
+
+
+def test_figures_of_connections_say_so_where_a_store_is_chosen(manager: Client, world: World) -> None:
+    words = "These figures are of connections"
+    assert words not in manager.get(f"/analytics/service/?{PERIOD}").content.decode()
+    page = manager.get(
+        f"/analytics/service/?{PERIOD}&store={world.store.pk}&account={world.account.pk}"
+    ).content.decode()
+    assert words in page
+    assert f"Only: Store {world.store.key}; AfterShip account {world.account.key}." in page
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def test_what_may_be_chance_has_no_verdict(now: tuple[int, int], before: tuple[i
 
 def test_no_change_is_told_as_such_and_no_comparison_as_nothing() -> None:
     assert change_of(ON_TIME, share_of(90, 100), share_of(900, 1000)).verdict == "same"
+    assert change_of(ON_TIME, share_of(90, 100), share_of(9_001, 10_000)).verdict == "same", "less than is shown"
     assert change_of(ON_TIME, share_of(90, 100), None) is None
     assert change_of(ON_TIME, share_of(0, 0), share_of(9, 10)) is None
 
