@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from analytics.filters import Filters
 from analytics.kpis import KPIS, compared, measure
 from analytics.models import Summary
+from analytics.names_of import names_of
 from analytics.views import SEE_FIGURES
 from analytics.words import Change, change_of, period_words, value_words
 from config.correlation import new_correlation_id
@@ -126,24 +127,31 @@ def lines_of(filters: Filters) -> list[Line]:
     for key in KEYS:
         kpi, figure = KPIS[key], now[key]
         change = change_of(kpi, figure, before[key])
-        verdict = "" if change is None else _("may be chance: ") if not change.is_certain else ""
-        sample = _("of %(n)s") % {"n": f"{figure.denominator:,}"} if kpi.unit != "count" else ""
-        found.append(
-            Line(str(kpi.title), value_words(kpi, figure), sample, f"{verdict}{change.words}" if change else "")
-        )
+        sample = _("of %(n)s parcels") % {"n": f"{figure.denominator:,}"} if kpi.unit != "count" else ""
+        found.append(Line(str(kpi.title), value_words(kpi, figure), sample, change_words(change) if change else ""))
     return found
 
 
-def change_words(change: Change | None) -> str:
-    if change is None:
-        return ""
-    return change.words if change.is_certain else _("may be chance: %(words)s") % {"words": change.words}
+def change_words(change: Change) -> str:
+    """As the pages say it."""
+    if not change.is_certain:
+        return _("may be chance: %(words)s") % {"words": change.words}
+    said = {"better": _("better: %(words)s"), "worse": _("worse: %(words)s"), "same": _("the same: %(words)s")}
+    return said.get(change.verdict, "%(words)s") % {"words": change.words}
+
+
+def name_of(summary: Summary) -> str:
+    """The store, with its project where another project has one of this key."""
+    if summary.store is None:
+        return _("all stores")
+    key = str(summary.store.pk)
+    return names_of("store", [key])[key]
 
 
 def compose(summary: Summary, first: date, last: date) -> EmailMultiAlternatives:
     """The mail, text and HTML, with a way to the same figures as a page."""
     filters = filters_for(summary, first, last)
-    period, name = period_words(first, last), summary.store.key if summary.store else _("all stores")
+    period, name = period_words(first, last), name_of(summary)
     address = f"{settings.PUBLIC_URL}{reverse('figures', args=['overview'])}?{urlencode(filters.query(), doseq=True)}"
     context = {"lines": lines_of(filters), "period": period, "name": name, "url": address}
     mail = EmailMultiAlternatives(

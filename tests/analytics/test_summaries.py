@@ -67,7 +67,7 @@ def test_mail_says_what_the_page_says_and_leads_there(monkeypatch: pytest.Monkey
     assert letter.to == ["mara@example.com"]
     assert letter.subject == f"Deliveries of {world.store.key}, 5 Oct 2026 – 11 Oct 2026"
     text = letter.body.replace("\xa0", " ")
-    assert "On time, against the promise: 90.0 % (of 10)" in text
+    assert "On time, against the promise: 90.0 % (of 10 parcels)" in text
     assert "Created parcels: 10\n" in text
     assert f"/analytics/overview/?from=2026-10-05&to=2026-10-11&compare=previous&store={world.store.pk}" in text
     html, kind = letter.alternatives[0]
