@@ -231,9 +231,11 @@ def test_scans_stand_under_the_day_and_time_of_their_place(client: Client) -> No
         make.make_checkpoint(tracking, time_text=text, local_time=local, location="Reno")
     make.make_checkpoint(tracking, time_text="2026-11-18", local_time="2026-11-18T00:00:00", location="Elko")
     page = words(client.get(path_of(order) + "?lang=en").content)
-    assert re.search(r"Friday, November 20 11:30 PM Arrived at a parcel centre · Reno", page)
-    assert re.search(r"Thursday, November 19 7:05 AM Arrived", page)
-    assert re.search(r"Wednesday, November 18 Arrived at a parcel centre · Elko", page), "a day has no time of day"
+    assert re.search(r"Friday, November 20(, 2026)? 11:30 PM Arrived at a parcel centre · Reno", page)
+    assert re.search(r"Thursday, November 19(, 2026)? 7:05 AM Arrived", page)
+    assert re.search(r"Wednesday, November 18(, 2026)? Arrived at a parcel centre · Elko", page), (
+        "a day has no time of day"
+    )
 
 
 def test_parcel_that_nothing_tracks_shows_its_number_and_says_so(client: Client) -> None:
