@@ -10,11 +10,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from tracking.admin import display, why
-from tracking.admin.display import NOTHING, age, day, link, linked, person, status_badge
+from tracking.admin.display import NOTHING, age, day, link, linked, person, status_badge, two_lines
 from tracking.admin.order_page.flags import flag_badges
 from tracking.admin.order_registry import PARCELS, Block, Part, ShownOrder, acts_of_parcel, order_section
 from tracking.admin.story import courier_of, parcel_note
 from tracking.models import Order, Parcel, Tracking
+from tracking.services.deadlines import last_day_of
 from tracking.services.flags import flags_of, left_to_ship
 from tracking.services.promise import promised_day
 from tracking.services.scope import may_see_people
@@ -78,8 +79,18 @@ def card_facts(shown: ShownOrder, parcel: Parcel) -> list[tuple[str, Any]]:
     ]
     if tracking.delivered_at:
         facts[0] = (_("Delivered"), display.as_given(tracking.delivered_at))
+    facts[2:2] = pickup_facts(tracking, user)
+    return facts
+
+
+def pickup_facts(tracking: Tracking, user: Any) -> list[tuple[str, Any]]:
+    """Where and until when it can be collected, with the hours if the carrier gave any."""
+    facts: list[tuple[str, Any]] = []
     if tracking.pickup_location:
-        facts.insert(2, (_("Collect at"), person(user, tracking.pickup_location)))
+        note = tracking.pickup_note if may_see_people(user) else ""
+        facts.append((_("Collect at"), two_lines(person(user, tracking.pickup_location), note)))
+    if last := last_day_of(tracking):
+        facts.append((_("Last day to collect it"), day(last)))
     return facts
 
 
