@@ -84,7 +84,7 @@ def test_u8_stuck_before_the_first_scan(agent: Any, account: AfterShipAccount) -
     pump.drain_everything()
     page = agent.open("/admin/queues/no_scan/")
     page.get_by_text("Nothing waits here.").wait_for()
-    assert Problem.objects.get(kind=ProblemKind.NO_SCAN).closed_reason == "It is in_transit now."
+    assert Problem.objects.get(kind=ProblemKind.NO_SCAN).closed_reason == "It is in transit now."
 
 
 def test_u9_silent_by_what_its_lane_is_used_to(agent: Any, account: AfterShipAccount) -> None:

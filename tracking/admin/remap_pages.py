@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from stores.models import AfterShipAccount, Courier, Route
 from tracking import tasks
@@ -55,6 +55,13 @@ REMAP_TONES: dict[str, str] = {
     RemapState.STOPPED: DOUBTFUL,
     RemapState.DONE: GOOD,
     RemapState.UNDONE: WAITING,
+}
+FIELD_WORDS = {  # what a correction tells AfterShip
+    "destination_postal_code": gettext_lazy("another postcode"),
+    "destination_country_region": gettext_lazy("another country"),
+    "destination_state": gettext_lazy("another state or province"),
+    "tracking_key": gettext_lazy("another tracking key"),
+    "tracking_account_number": gettext_lazy("another account number at the courier"),
 }
 
 
@@ -220,7 +227,7 @@ def target_words(target: dict[str, Any], route: Route | None = None) -> str:
     parts = {
         "retrack": _("tracked again"),
         "stop": _("no longer tracked"),
-        "fields": ", ".join(sorted(target.get("fields", {}))),
+        "fields": ", ".join(str(FIELD_WORDS.get(name, name)) for name in sorted(target.get("fields", {}))),
         "upstream": _("in commercetools, too"),
         "route": _("route %(name)s") % {"name": route.title if route else f"#{target.get('route')}"},
         "account": _("account %(key)s") % {"key": target.get("account")},

@@ -39,7 +39,7 @@ from tracking.services.rows import insert_rows, update_rows
 from tracking.services.seen_codes import count_codes
 from tracking.services.status_rules import StatusRules, load_status_rules
 from tracking.services.story import tell
-from tracking.services.troubles import check_troubles
+from tracking.services.troubles import check_troubles, said
 
 UNKNOWN_TRACKING = "unknown tracking"
 REPEATED, OLDER = "already applied", "older than what is applied"
@@ -263,7 +263,7 @@ def check(trackings: Collection[Tracking]) -> None:
             open_problem(kind, tracking, cause, correlation_id=code, evidence=case.evidence, proposal=case.proposal)
         if subject_key(tracking) in had_problem:
             healed = set(DOUBTS) - set(doubts) - unanswered(tracking)
-            close_problems(healed, tracking, f"It is {tracking.status} with {tracking.courier} now.")
+            close_problems(healed, tracking, f"It is {said(tracking.status)} with {tracking.courier} now.")
 
 
 def unanswered(tracking: Tracking) -> set[ProblemKind]:

@@ -151,9 +151,14 @@ def close_healed(known: Iterable[Problem], found: Mapping[Tracking, Collection[T
     for problem in known:
         tracking = trackings[problem.tracking_id or ""]
         if problem.kind not in {one.kind for one in found[tracking]} and is_healed(problem, tracking):
-            healed[f"It is {tracking.status} now."].append(problem.pk)
+            healed[f"It is {said(tracking.status)} now."].append(problem.pk)
     for reason, keys in healed.items():
         close_many(keys, reason)
+
+
+def said(status: str) -> str:
+    """A status within a sentence of ours."""
+    return str(ParcelStatus(status).label).lower()
 
 
 def is_healed(problem: Problem, tracking: Tracking) -> bool:

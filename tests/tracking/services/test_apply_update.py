@@ -226,7 +226,7 @@ def test_an_unknown_status_is_shown_and_a_problem_until_a_known_one_comes(tracki
     assert Problem.objects.get().correlation_id == tracking.correlation_id
     apply(tracking, snapshot(ID, 6))
     assert open_problems() == []
-    assert Problem.objects.get().closed_reason == "It is in_transit with dhl-germany now."
+    assert Problem.objects.get().closed_reason == "It is in transit with dhl-germany now."
 
 
 def test_a_late_unknown_status_opens_nothing(tracking: Tracking) -> None:

@@ -263,7 +263,7 @@ def doubtful(server: ScriptedServer, account: AfterShipAccount) -> Tracking:
 def test_news_of_the_carrier_close_it(doubtful: Tracking) -> None:
     take(doubtful, 5, checkpoints=[scan(1)])
     problem = Problem.objects.get()
-    assert problem.closed_reason == "It is in_transit with dhl-germany now."
+    assert problem.closed_reason == "It is in transit with dhl-germany now."
 
 
 def test_news_without_news_leave_it_open(doubtful: Tracking) -> None:

@@ -76,7 +76,7 @@ def test_the_next_status_closes_it(tracking: Tracking) -> None:
     news(tracking, "exception", "Exception_007")
     news(tracking, "in_transit", "InTransit_008")
     problem = Problem.objects.get()
-    assert problem.closed_reason == "It is in_transit now."
+    assert problem.closed_reason == "It is in transit now."
     assert problem.closed_by is None
 
 

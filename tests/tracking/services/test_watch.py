@@ -178,7 +178,7 @@ def test_a_scan_closes_it(account: AfterShipAccount) -> None:
     look(account)
     tracking.last_news_at = NOW
     check_troubles([tracking])
-    assert Problem.objects.get().closed_reason == "It is in_transit now."
+    assert Problem.objects.get().closed_reason == "It is in transit now."
 
 
 def test_news_without_a_scan_does_not_close_it(account: AfterShipAccount) -> None:
