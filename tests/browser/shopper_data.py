@@ -140,7 +140,13 @@ def message_pages() -> dict[str, str]:
 
 def mails() -> dict[str, str]:
     """Mails as documents, on light and on dark screens."""
-    chosen = [("shipped", "several"), ("available_for_pickup", "one"), ("exception", "one"), ("all_arrived", "several")]
+    chosen = [
+        ("shipped", "several"),
+        ("available_for_pickup", "one"),
+        ("reminder", "one"),
+        ("exception", "one"),
+        ("all_arrived", "several"),
+    ]
     return {
         f"mail-{kind.replace('_', '-')}-{scheme}": reverse("preview-mail")
         + "?"

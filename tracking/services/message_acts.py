@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from stores.models import Route
@@ -43,11 +45,11 @@ def hold(order: Order, *, actor: AbstractBaseUser | None, reason: str) -> None:
 
 @transaction.atomic
 def release(order: Order, *, actor: AbstractBaseUser | None, reason: str) -> None:
-    """Send again: what is still news then. Raises ActRefused."""
+    """Send again: what is still news then, and not before its own time. Raises ActRefused."""
     if not Order.objects.filter(pk=order.pk, messages_held_at__isnull=False).update(messages_held_at=None):
         raise ActRefused("Its messages are not held.")
     held = Message.objects.filter(order=order, state=MessageState.HELD)
-    number = held.update(state=MessageState.PLANNED, reason="", due_at=timezone.now())
+    number = held.update(state=MessageState.PLANNED, reason="", due_at=Greatest("due_at", Value(timezone.now())))
     words = f"Released the messages: {number}"
     note_action(StaffActionKind.HOLD, actor=actor, summary=words, reason=reason, order=order)
     want_notify_orders([order])

@@ -174,7 +174,7 @@ def new_row(book: Book, news: News) -> Message:
 
 def move_reminder(book: Book, news: News, row: Message) -> None:
     """The carrier has named another last day."""
-    if news.due_at and row.reason == REMINDS and row.due_at != news.due_at:
+    if news.due_at and row.reason in (REMINDS, "") and row.due_at != news.due_at:
         row.due_at = row.news_at = news.due_at
         Message.objects.filter(pk=row.pk, state=MessageState.PLANNED).update(due_at=row.due_at, news_at=row.news_at)
 

@@ -15,7 +15,7 @@ from tests.tracking.services.test_notify import becomes, box
 from tracking.enums import MessageState, ParcelStatus
 from tracking.models import Message, Order, Parcel, Tracking
 from tracking.services import message_plan
-from tracking.services.message_acts import hold
+from tracking.services.message_acts import hold, release
 from tracking.services.notify import notify_order, wake_planned
 from tracking.services.reminders import REMINDER, remind_at
 
@@ -104,6 +104,15 @@ def test_a_reminder_that_could_not_be_sent_for_a_day_is_none(parcel: Parcel, mon
     Message.objects.filter(state=MessageState.HELD).update(state=MessageState.PLANNED)
     notify_order(parcel.order_id)
     assert (reminder().state, len(mail.outbox)) == (MessageState.SKIPPED, 1)
+
+
+def test_a_hold_that_is_over_brings_it_no_earlier(parcel: Parcel) -> None:
+    due_at = reminder().due_at
+    hold(parcel.order, actor=None, reason="She asked us to")
+    assert reminder().state == MessageState.HELD
+    release(parcel.order, actor=None, reason="She asked us to")
+    notify_order(parcel.order_id)
+    assert (reminder().state, reminder().due_at, len(mail.outbox)) == (MessageState.PLANNED, due_at, 1)
 
 
 def test_another_last_day_moves_it(parcel: Parcel) -> None:
