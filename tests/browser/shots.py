@@ -144,6 +144,8 @@ def more_pages() -> dict[str, str]:
         "order-timeline": reverse("admin:tracking_order_change", args=[order.pk]) + "?show=all&language=fr",
         "orders-late": reverse("admin:tracking_order_changelist") + "?late=yes",
         "console-search": reverse("console-search"),
+        "search-several": f"{reverse('console-search')}#text=-2042",
+        "search-too-short": f"{reverse('console-search')}#text=-20",
         "order-none-found": reverse("admin:tracking_order_changelist") + "?q=no-such-order",
         "problem-closed": reverse("admin:tracking_problem_changelist") + "?state=closed",
         "job-dead": reverse("admin:tracking_job_changelist") + "?state=dead",
@@ -193,7 +195,7 @@ def visit(page: Any, address: str, path: str) -> Any:
     for name, text in parse_qsl(typed):
         page.fill(f"[name={name}]", text)
     with page.expect_navigation() as sent:
-        page.click("form button")
+        page.click(f"form:has([name={name}]) button")
     return sent.value
 
 

@@ -108,15 +108,16 @@ def queue_cells(one: QueueFigures) -> list[Any]:
     kind = one.kind
     name = format_html('<a class="tb-link" href="{}">{}</a>', address_of(Selection(kind)), kind.label)
     hidden = _("%(n)s more explained by an outage") % {"n": f"{one.suppressed:,}"} if one.suppressed else ""
-    return [
-        two_lines(name, hidden),
-        f"{one.number:,}",
+    cells = [
         badge(f"{one.overdue:,}", BAD) if one.overdue else "0",
         figure_link(one.mine, Selection(kind, owner=ME)),
         figure_link(one.nobodys, Selection(kind, owner=NOBODY)),
         age(one.oldest_at),
         due_badge(one.due_at),
     ]
+    if not one.number:  # a phone leaves them out
+        cells = [format_html('<span class="tb-nothing">{}</span>', cell) for cell in cells]
+    return [two_lines(name, hidden), f"{one.number:,}", *cells]
 
 
 def figure_link(number: int, selection: Selection) -> SafeString | str:
