@@ -18,8 +18,9 @@ from analytics.kpis import KPIS, measure
 from analytics.models import DayBucket, DayCount, ParcelFact
 from analytics.names import BY_MONTH, COUNTS, Cohort, Spread
 from analytics.statistics import wilson
-from tests.analytics.worlds import DAY, World, clock, told
-from tracking.models import Change, Order, Parcel, Tracking
+from tests.analytics.worlds import DAY, MONDAY, World, clock, told
+from tests.factories import make_contact, make_message
+from tracking.models import Change, Message, Order, Parcel, Tracking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
@@ -38,7 +39,9 @@ class Act:
 
 acts = st.builds(
     Act,
-    st.sampled_from(["new", "status", "scan", "deliver", "remove", "restore", "cancel", "move", "count", "twice"]),
+    st.sampled_from(
+        ["new", "status", "scan", "deliver", "remove", "restore", "cancel", "move", "count", "twice", "warn", "ask"]
+    ),
     st.integers(0, 5),
     st.integers(0, 40),
 )
@@ -110,6 +113,16 @@ def change(parcel: Parcel, act: Act) -> None:
         Order.objects.filter(pk=parcel.order_id).update(order_state=["Open", "Cancelled"][act.value % 2])
     elif act.what == "move":
         told(tracking, courier="gls")
+    elif act.what == "warn":
+        told(tracking, clocks=tracking.clocks | {"exception": clock(act.value)})
+        make_message(parcel, kind="delayed", occasion=str(Message.objects.count()), **sent(act.value))
+    elif act.what == "ask":
+        make_contact(parcel.order, cause=["late", "none"][act.value % 2], opened_at=MONDAY + timedelta(hours=act.value))
+
+
+def sent(hours: int) -> dict[str, Any]:
+    """One in four came back."""
+    return {"state": "sent" if hours % 4 else "bounced", "sent_at": MONDAY + timedelta(hours=hours)}
 
 
 AS_OF_MOMENT = "2026-12-04T00:00:00+00:00"
@@ -148,6 +161,17 @@ def rate(filters: Filters) -> tuple[int, int]:
     return sum(day <= "2026-10-07" for day in days), len(days)
 
 
+def warned(filters: Filters) -> int:
+    """Parcels with an exception whose shopper was sent word of it, and did not ask about trouble before."""
+    found = 0
+    for parcel in parcels_in(filters):
+        mails = [one.sent_at for one in parcel.messages.all() if one.kind == "delayed" and one.state == "sent"]
+        tickets = [one.opened_at for one in parcel.order.contacts.all() if one.cause == "late"]
+        is_troubled = "exception" in parcel.tracking.clocks and parcel.tracking.status != "expired"
+        found += is_troubled and bool(mails) and all(min(mails) <= at for at in tickets)
+    return found
+
+
 def slow_transit(filters: Filters, share: float) -> float | None:
     """Kaplan and Meier over each parcel, in hours from the beginning of its bucket of six."""
     ends, at_risk = Counter[int](), list[float]()
@@ -182,6 +206,7 @@ SLOW = {
     "open": count("info_received", "in_transit", "out_for_delivery", "exception"),
     "not_scanned": lambda filters: sum(not local(parcel, "first_scan") for parcel in parcels_in(filters)),
     "on_time_promise": lambda filters: rate(filters)[0],
+    "warned_first": warned,
 }
 
 

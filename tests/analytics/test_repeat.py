@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from analytics.filters import Filters
 from analytics.models import FigureState, RepeatDay, RepeatMark
@@ -233,3 +236,78 @@ def test_after_a_rebuild_every_day_is_looked_at_once_more() -> None:
     assert refresh_stale(seconds=60) == 151
     assert not RepeatDay.objects.exists()
     assert refresh_stale(seconds=60) == 0
+
+
+# ── slowly, in random worlds ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Bought:
+    """One order: whose, in which store, handed over on which day, and delivered so many days later (0: not yet)."""
+
+    shopper: int
+    store: int
+    day: int
+    length: int
+    is_late: bool
+
+
+purchases = st.builds(
+    Bought, st.integers(0, 2), st.integers(0, 1), st.integers(0, 60), st.integers(0, 8), st.booleans()
+)
+
+
+@given(st.lists(purchases, max_size=12), st.integers(0, 60), st.integers(0, 60), st.integers(0, 140))
+@settings(
+    max_examples=15,
+    phases=(Phase.generate,),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_shoppers_of_any_period_are_those_that_a_slow_look_finds(
+    monkeypatch: pytest.MonkeyPatch, what: list[Bought], start: int, length: int, now: int
+) -> None:
+    moment = MONDAY + timedelta(days=now, hours=19)
+    monkeypatch.setattr("analytics.repeat.timezone.now", lambda: moment)
+    with transaction.atomic():
+        worlds = [World(), World()]
+        for one in what:
+            buy(worlds[one.store], one)
+        period = Filters(DAY + timedelta(days=start), DAY + timedelta(days=start + length), as_of=DAY)
+        counted(period)
+        found = {one.course.value: one for one in repeat(period) if one.course != Course.OPEN}
+        numbers = {
+            course: (one.number, *((f.numerator, f.denominator) for f in one.figures.values()))
+            for course, one in found.items()
+        }
+        assert numbers == slowly(what, start, start + length, moment - timedelta(hours=12))
+        transaction.set_rollback(True)
+
+
+def buy(world: World, one: Bought) -> None:
+    """All of it at noon, so that clocks going back in between change no day."""
+    noon, ended = 24 * one.day + 12, 24 * (one.day + one.length) + 12
+    world.parcel(
+        "delivered" if one.length else "in_transit",
+        ordered=noon - 24, ready=noon, scan=noon + 4, promise=one.length if one.is_late else one.length + 5,
+        order=shopper(one.shopper), **({"attempt": ended, "delivered": ended} if one.length else {}),
+    )  # fmt: skip
+
+
+def slowly(what: list[Bought], first: int, last: int, now: datetime) -> dict[str, tuple[Any, ...]]:
+    """Person by person: the first of their orders in the period that has ended, and what came after its end."""
+    sums: dict[str, list[Any]] = {}
+    for person in {(one.shopper, one.store) for one in what}:
+        mine = sorted((one for one in what if (one.shopper, one.store) == person), key=lambda one: one.day)
+        base = next((one for one in mine if one.length and first <= one.day <= last), None)
+        if base is None:
+            continue
+        ended_at = MONDAY + timedelta(days=base.day + base.length)
+        placed = [MONDAY + timedelta(days=one.day - 1) for one in mine]
+        row = sums.setdefault("late" if base.is_late else "on_time", [0, [0, 0], [0, 0], [0, 0]])
+        row[0] += 1
+        for at, days in enumerate((30, 60, 90), 1):
+            if ended_at + timedelta(days=days) <= now:
+                row[at][0] += any(ended_at < moment <= ended_at + timedelta(days=days) for moment in placed)
+                row[at][1] += 1
+    return {course: (row[0], *map(tuple, row[1:])) for course, row in sums.items()}
