@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from analytics.exports import ALL_KPIS, figure_rows
+from analytics.exports import ALL_KPIS, figure_rows, score_rows
 from analytics.filters import COHORTS, COMPARISONS, SLICED, FilterError
 from analytics.totals import DIMENSIONS
 from analytics.views import SEE_FIGURES, filters_of
@@ -104,6 +104,41 @@ class FiguresView(APIView):
         return Response(FigureSerializer(rows, many=True).data)
 
 
+class ScoreSerializer(serializers.Serializer):
+    """One figure of one courier, scored against all couriers on the same destinations."""
+
+    courier = serializers.CharField(allow_blank=True)
+    overall = serializers.FloatField(allow_null=True, help_text="Mean of its scores by weight; null: not ranked.")
+    parcels = serializers.IntegerField()
+    kpi = serializers.CharField()
+    weight = serializers.IntegerField()
+    score = serializers.FloatField(allow_null=True, help_text="Standard deviations better than expected.")
+    value = serializers.FloatField(allow_null=True)
+    numerator = serializers.FloatField()
+    denominator = serializers.IntegerField()
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class ScorecardView(APIView):
+    """``GET /api/v1/analytics/scorecard/``."""
+
+    permission_classes = (MaySeeFigures,)
+
+    @extend_schema(
+        operation_id="scorecard_list",
+        parameters=[one for one in PARAMETERS if one.name not in ("kpi", "by", "compare")],
+        responses={200: ScoreSerializer(many=True)} | REFUSALS,
+    )
+    def get(self, request: Request) -> Response:
+        """Couriers, the best first, each figure with its score: the numbers of the page and of the CSV."""
+        try:
+            rows = score_rows(filters_of(dict(request.query_params.lists()), request.user))
+        except FilterError as wrong:
+            raise ValidationError({wrong.name: [wrong.words]}) from wrong
+        return Response(ScoreSerializer(rows, many=True).data)
+
+
 class DefinitionsView(APIView):
     """``GET /api/v1/analytics/kpis/``."""
 
@@ -117,5 +152,6 @@ class DefinitionsView(APIView):
 
 urlpatterns = [
     path("figures/", FiguresView.as_view(), name="figures-api"),
+    path("scorecard/", ScorecardView.as_view(), name="scorecard-api"),
     path("kpis/", DefinitionsView.as_view(), name="kpis-api"),
 ]

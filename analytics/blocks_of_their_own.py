@@ -25,7 +25,7 @@ from analytics.scorecard import WEIGHTS
 from analytics.scorecard import scorecard as scores_of
 from analytics.service import measure_service
 from analytics.shoppers import measure_shoppers
-from analytics.tiles import Tile, tile_of
+from analytics.tiles import Tile, interval_words, tile_of
 from analytics.words import of_seconds, value_words
 from tracking.enums import ContactCause, ProblemKind
 from tracking.models import Job, Problem
@@ -128,6 +128,7 @@ def scorecard(filters: Filters, user: Any) -> Parts:
                     "score": signed_score(one.scores.get(key)),
                     "sample": f"{one.figures[key].denominator:,}",
                     "is_small": one.figures[key].is_small,
+                    "interval": interval_words(KPIS[key], one.figures[key]),
                 }
                 for key in keys
             ],
@@ -135,7 +136,9 @@ def scorecard(filters: Filters, user: Any) -> Parts:
         for one in found
     ]
     weights = ", ".join(f"{KPIS[key].title} × {weight}" for key, weight in WEIGHTS.items())
+    address = f"{reverse('scorecard-csv')}?{urlencode(filters.query(), doseq=True)}"
     facts = {"headings": [KPIS[key].title for key in keys], "rows": rows, "weights": weights, "least": LEAST_SAMPLE}
+    facts |= {"address": address}
     yield "scorecard", _("Scorecard"), facts
 
 

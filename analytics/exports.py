@@ -15,6 +15,7 @@ from analytics.kpis import KPIS, compared, measure
 from analytics.models import ParcelFact, Slice
 from analytics.names import FLAGS, names_of
 from analytics.names_of import names_of as group_names
+from analytics.scorecard import WEIGHTS, scorecard
 from analytics.service import SERVICE_KPIS, measure_service
 from analytics.shoppers import SHOPPER_KPIS, measure_shoppers
 from analytics.totals import DIMENSIONS
@@ -23,6 +24,9 @@ from stores.mappings_csv import escaped
 FIGURE_HEADINGS = (
     "kpi", "version", "title", "unit", "group", "group_name", "value", "numerator", "denominator", "low", "high",
     "before", "left_out", "parts", "from", "to", "cohort",
+)  # fmt: skip
+SCORE_HEADINGS = (
+    "courier", "overall", "parcels", "kpi", "weight", "score", "value", "numerator", "denominator", "low", "high",
 )  # fmt: skip
 FACT_FIELDS = (
     "parcel_id", "order_id", "status", "subtag", "ready_day", "scan_day", "attempt_day", "ordered_at", "ready_at",
@@ -69,6 +73,23 @@ def other_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
 def measure_others(filters: Filters, keys: Sequence[str]) -> dict[str, Figure]:
     found = measure_shoppers(filters, [key for key in keys if key in SHOPPER_KPIS])
     return found | (measure_service(filters.first, filters.last) if SERVICE_KPIS.keys() & set(keys) else {})
+
+
+def score_rows(filters: Filters) -> list[dict[str, Any]]:
+    """One row per courier and scored figure, the best courier first: what the scorecard of the page shows."""
+    return [
+        {
+            "courier": one.courier,
+            "overall": one.overall,
+            "parcels": one.sample,
+            "kpi": key,
+            "weight": weight,
+            "score": one.scores[key],
+            **{name: getattr(one.figures[key], name) for name in ("value", "numerator", "denominator", "low", "high")},
+        }
+        for one in scorecard(filters)
+        for key, weight in WEIGHTS.items()
+    ]
 
 
 def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any]:

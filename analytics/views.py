@@ -127,6 +127,16 @@ def figures_csv(request: HttpRequest) -> HttpResponse:
 
 
 @figures_only
+def scorecard_csv(request: HttpRequest) -> HttpResponse:
+    """The scores of couriers as CSV: what the API answers, in lines."""
+    try:
+        rows = exports.score_rows(filters_of(dict(request.GET.lists()), request.user))
+    except FilterError as wrong:
+        return HttpResponse(f"{wrong}\n", status=400, content_type="text/plain; charset=utf-8")
+    return as_file("scorecard", exports.csv_lines(exports.SCORE_HEADINGS, rows))
+
+
+@figures_only
 def parcels_csv(request: HttpRequest) -> HttpResponse:
     """One line per parcel of the filters, without anything that names a person; streamed, so any number of them."""
     if not request.user.has_perm(EXPORT):

@@ -31,7 +31,7 @@ MOST_QUERIES = 24
 
 
 def client_with(*rights: str, **limits: Any) -> Client:
-    user = User.objects.create_user("manager", is_staff=True)
+    user = User.objects.create_user(limits.get("name", "manager"), is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     for store in limits.get("stores", []):
         StoreLimit.objects.create(user=user, store=store)
@@ -80,6 +80,28 @@ def test_page_csv_and_api_say_the_same(manager: Client, world: World) -> None:
     assert api["exception_rate"]["parts"]["lost"] == 1
     assert "83.3\xa0%" in page
     assert "of 12 parcels" in page
+
+
+def test_scores_are_the_same_on_page_in_csv_and_api(manager: Client) -> None:
+    world = World()
+    for courier, late in (("dhl-germany", 2), ("ups", 9)):
+        for number in range(25):
+            promise = 1 if number < late else 5
+            world.parcel(promise=promise, scan=4, attempt=70, delivered=70, courier=courier)
+    world.figure("created")
+    lines = csv_of(manager, f"/analytics/scorecard.csv?{PERIOD}")
+    api = manager.get(f"/api/v1/analytics/scorecard/?{PERIOD}").json()
+    assert [(row["courier"], row["kpi"]) for row in lines] == [(row["courier"], row["kpi"]) for row in api]
+    assert [float(row["score"]) if row["score"] else None for row in lines] == [row["score"] for row in api]
+    best = next(row for row in api if row["kpi"] == "on_time_promise")
+    assert (best["courier"], best["numerator"], best["denominator"], best["weight"]) == ("dhl-germany", 23, 25, 3)
+    page = manager.get(f"/analytics/couriers/?{PERIOD}").content.decode().replace("\xa0", " ")
+    assert f"92.0 % ({best['score']:+.1f})" in page
+    assert f"{best['low']:.1%} – {best['high']:.1%}".replace("%", " %") in page
+    packer = client_with("view_parcel", name="packer")
+    for address in ("/analytics/scorecard.csv", "/api/v1/analytics/scorecard/"):
+        assert manager.get(f"{address}?from=yesterday").status_code == 400
+        assert packer.get(address).status_code == 403
 
 
 def test_every_number_opens_as_many_parcels_as_it_says(manager: Client, world: World) -> None:

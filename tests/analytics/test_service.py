@@ -11,7 +11,8 @@ from django.core.management import call_command
 
 from analytics import rebuild
 from analytics.models import ServiceDay
-from analytics.service import MEASURES, count_day, count_recent, lag_at, measure_service
+from analytics.service import MEASURES, SERVICE_KPIS, count_day, count_recent, lag_at, measure_service
+from analytics.statistics import wilson
 from tests import factories as make
 from tests.tracking.services.snapshots import START, document, receipt, scan
 from tracking.enums import ReceiptEffect, RunKind, Source
@@ -59,6 +60,35 @@ def test_our_own_part_and_what_was_spared() -> None:
     found = figures()
     assert (found["lag_to_commercetools_p50"].denominator, found["lag_to_commercetools_p50"].value) == (2, 5.0)
     assert (found["writes_avoided"].numerator, found["writes_avoided"].denominator) == (3, 5)
+
+
+def test_every_figure_of_a_day_by_hand() -> None:
+    """Ten news of 4 seconds (a bucket from 2 to 5), two repeats; six writes 10 s after the news (from 5 to 10)."""
+    for _ in range(10):
+        came(ReceiptEffect.CHANGED, 4)
+    for _ in range(2):
+        came(ReceiptEffect.REPEATED, 4)
+    for _ in range(6):
+        make.make_write(make.make_order(), written_at=NOON, news_at=NOON - timedelta(seconds=10))
+    run = make.make_run(kind=RunKind.RECONCILE, subject="aftership:main")
+    Run.objects.filter(pk=run.pk).update(counts={"checked": 4_000, "aftership_ahead": 2}, finished_at=NOON)
+    count_day(DAY)
+    expected = {
+        "lag_to_us_p50": (3.5, 10, 10),
+        "lag_to_us_p95": (4.85, 10, 10),
+        "lag_to_us_p99": (4.97, 10, 10),
+        "lag_to_commercetools_p50": (7.5, 6, 6),
+        "lag_to_commercetools_p95": (9.75, 6, 6),
+        "lag_to_commercetools_p99": (9.95, 6, 6),
+        "without_effect": (2 / 12, 2, 12),
+        "writes_avoided": (6 / 12, 6, 12),
+        "drift": (5, 2, 4_000),
+    }
+    found = {key: (figure.value, figure.numerator, figure.denominator) for key, figure in figures().items()}
+    assert found == {key: pytest.approx(numbers) for key, numbers in expected.items()}
+    assert found.keys() == SERVICE_KPIS.keys()
+    assert figures()["lag_to_us_p50"].low == pytest.approx(2 + 3 * (0.5 - 1.959964 * (0.25 / 10) ** 0.5))
+    assert figures()["drift"].high == pytest.approx(10_000 * wilson(2, 4_000)[1])
 
 
 def test_drift_is_told_for_ten_thousand_compared() -> None:
