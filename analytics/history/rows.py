@@ -224,7 +224,8 @@ class Year:
         take_life(tracking, [scan_of(scan) for scan in scans], self.rules)
         self.parcel_pk += 1
         facts = {"project": place.project.key, "store": place.store.key, "country": order.destination_country}
-        decision = {"facts": facts | {"carrier": carrier.text}, "courier": carrier.courier}
+        channel = place.telling.dice.choices(list(place.front.channels), list(place.front.channels.values()))
+        decision = {"facts": facts | {"carrier": carrier.text, "supply_channels": channel}, "courier": carrier.courier}
         parcel = Parcel(
             id=self.parcel_pk,
             order=order,

@@ -42,6 +42,7 @@ class Storefront:
     cities: tuple[tuple[str, str], ...]  # city, postcode
     carriers: tuple[Carrier, ...]
     promises: tuple[tuple[int, int], ...]
+    channels: dict[str, float]  # supply channels (warehouses), and what share of parcels leaves each
 
     def promise(self, day: date, last: date) -> int:
         """What was promised to who ordered on this day."""
@@ -79,7 +80,7 @@ FRONTS = (
             ),
             Carrier("DPD", "dpd-de", "0150{:010d}", 0.20, 1.6, 0.4, 0.08, 0.04, 0.02, 0.002, 1.5),
         ),
-        promises=((400, 7), (150, 6)),
+        promises=((400, 7), (150, 6)), channels={"hub-berlin": 0.7, "hub-leipzig": 0.3},
     ),
     Storefront(
         store="en-web", account="year-london", brand="southsea", zone="Europe/London", locale="en-GB", share=0.4,
@@ -92,7 +93,7 @@ FRONTS = (
             Carrier("Evri", "myhermes-uk", "T00{:013d}", 0.35, 2.4, 0.6, 0.10, 0.05, 0.05, 0.006, 1.9),
             Carrier("UPS", "ups", "1Z999AA1{:010d}", 0.20, 1.2, 0.3, 0.06, 0.05, 0.008, 0.001, 1.2),
         ),
-        promises=((400, 6),),
+        promises=((400, 6),), channels={"hub-leeds": 1.0},
     ),
 )  # fmt: skip
 OUTAGES = (Outage("hermes-de", 96, 4), Outage("myhermes-uk", 301, 2))

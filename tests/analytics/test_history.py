@@ -110,6 +110,7 @@ def test_year_has_all_that_figures_are_looked_at_for_and_asks_nobody() -> None:
     assert {key for key, figure in found.items() if figure.value is None} <= silent, (
         "each figure shows something but where so many never end"
     )
+    assert measure(year, ["created"], by="channel").keys() >= {"hub-berlin", "hub-leipzig", "hub-leeds"}
     assert 0.3 < found["warned_first"].value < 0.95
     assert 1 < found["page_views"].value < 8
     assert found["again_90_problem"].denominator > 3
