@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -16,6 +18,7 @@ from unfold.utils import parse_date_str
 from tracking.enums import EXPECTED, ParcelStatus
 from tracking.models import Parcel, Problem
 
+MANY_PROBLEMS = 2_000
 # Filters of orders look at the parcels that are there, and at what tracks them now.
 HERE = Q(removed_at=None, tracking__retired_at=None)
 
@@ -136,12 +139,18 @@ class TroubleFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "open":
-            first, *others = [rows.order_by().values(link) for rows, link in self.troubled()]
-            return queryset.filter(pk__in=first.union(*others) if others else first)
+            return queryset.filter(self.is_troubled())
         if self.value() == "none":
             for rows, link in self.troubled():  # each a join of its own: the database looks no further than the page
                 queryset = queryset.exclude(Exists(rows.filter(**{link: OuterRef("pk")})))
         return queryset
+
+    def is_troubled(self) -> Q:
+        """Of few problems, their rows are found and sorted; of many, the list is read until a page is full."""
+        first, *others = [rows.order_by().values(link) for rows, link in self.troubled()]
+        if Problem.objects.filter(closed_at=None).order_by()[:MANY_PROBLEMS].count() < MANY_PROBLEMS:
+            return Q(pk__in=first.union(*others) if others else first)
+        return reduce(or_, [Q(pk__in=keys) for keys in (first, *others)])
 
     def troubled(self) -> list[tuple[QuerySet[Any], str]]:
         """Rows that lead to a row with an open problem, each with the name of that link: every kind by its index."""

@@ -72,6 +72,14 @@ def test_filter_finds(
 
 
 @pytest.mark.parametrize("model", [Order, Parcel])
+def test_where_many_problems_are_open_the_same_rows_are_found(
+    model: type, orders: None, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracking.admin.filters.MANY_PROBLEMS", 1)
+    assert rows(admin_client, model, {"problems": "open"}) == {"troubled"}
+
+
+@pytest.mark.parametrize("model", [Order, Parcel])
 def test_list_says_what_is_to_be_known(model: type, orders: None, admin_client: Client) -> None:
     page = admin_client.get(address(model, "changelist")).content.decode()
     for words in ("Late</span>", "Silent in transit</span>", "Customer return</span>"):
