@@ -23,6 +23,7 @@ from tracking.models import Message, Order, Parcel, Receipt, Tracking
 from tracking.services.pump import drain_everything
 
 NUMBER = 100_000 if os.environ.get("STORM_FORM") == "long" else 600
+PIECE = 500
 FRESH_EACH = 20  # one in so many is of this minute
 PER_MINUTE = 6  # a slot each eleven seconds: the drain does not wait for one
 
@@ -33,8 +34,10 @@ def test_late_news_are_not_told_and_fresh_ones_stay_in_the_budget(settings: Any)
     brand = make.make_brand(mails_per_minute=PER_MINUTE)
     route = make.make_route(brand=brand, notify="platform")
     now = timezone.now()
-    ids = world(route, now)
-    Receipt.objects.bulk_create([receipt(route.account, pk, n, now) for n, pk in enumerate(ids)], batch_size=500)
+    for first in range(0, NUMBER, PIECE):  # a transaction that is idle for a minute, making rows, is ended
+        piece = range(first, min(first + PIECE, NUMBER))
+        ids = world(route, now, piece)
+        Receipt.objects.bulk_create([receipt(route.account, pk, n, now) for n, pk in zip(piece, ids, strict=True)])
     began = time.monotonic()
     drain_everything()
     minutes = (time.monotonic() - began) / 60
@@ -49,36 +52,27 @@ def test_late_news_are_not_told_and_fresh_ones_stay_in_the_budget(settings: Any)
     assert Brand.objects.count() == 1
 
 
-def world(route: Route, now: datetime) -> list[str]:
+def world(route: Route, now: datetime, numbers: range) -> list[str]:
     """Parcels that wait for their first scan, one order each; returns the trackings' keys."""
     account, ordered = route.account, now - timedelta(days=20)
     facts = {"project": route.project, "version": 1, "ordered_at": ordered, "locale": "de-DE"}
     orders = Order.objects.bulk_create(
-        [
-            Order(commercetools_id=f"o-{n}", correlation_id=f"C{n}", customer_email=f"s{n}@example.com", **facts)
-            for n in range(NUMBER)
-        ],
-        batch_size=500,
+        Order(commercetools_id=f"o-{n}", correlation_id=f"C{n}", customer_email=f"s{n}@example.com", **facts)
+        for n in numbers
     )
     trackings = Tracking.objects.bulk_create(
-        [
-            Tracking(
-                id=f"{n:032x}", aftership_id=f"{n:032x}", account=account, correlation_id=f"C{n}",
-                tracking_number=f"N{n:09}", status=ParcelStatus.PENDING, opened_at=ordered,
-            )
-            for n in range(NUMBER)
-        ],
-        batch_size=500,
+        Tracking(
+            id=f"{n:032x}", aftership_id=f"{n:032x}", account=account, correlation_id=f"C{n}",
+            tracking_number=f"N{n:09}", status=ParcelStatus.PENDING, opened_at=ordered,
+        )
+        for n in numbers
     )  # fmt: skip
     Parcel.objects.bulk_create(
-        [
-            Parcel(
-                order=order, tracking=tracking, route=route, commercetools_id=f"p-{n}", delivery_id="d",
-                tracking_number=tracking.tracking_number,
-            )
-            for n, (order, tracking) in enumerate(zip(orders, trackings, strict=True))
-        ],
-        batch_size=500,
+        Parcel(
+            order=order, tracking=tracking, route=route, commercetools_id=f"p-{n}", delivery_id="d",
+            tracking_number=tracking.tracking_number,
+        )
+        for n, order, tracking in zip(numbers, orders, trackings, strict=True)
     )  # fmt: skip
     return [tracking.pk for tracking in trackings]
 
