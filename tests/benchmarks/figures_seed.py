@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.counted import Sums, counted_as
 from analytics.facts import COLUMNS, fact_of, slice_of
-from analytics.models import MailDay, ParcelFact, RepeatDay, ServiceDay
+from analytics.models import DayBucket, DayCount, MailDay, ParcelFact, RepeatDay, ServiceDay
 from analytics.names import COUNTS, Course
 from analytics.refresh import slice_ids
 from analytics.roll_ups import add
@@ -65,8 +65,7 @@ def seed_facts(parcels: int, days: int = 364) -> None:
         note(f"{made:,} facts of the first week")
     with bare_tables(ParcelFact), connection.cursor() as cursor:
         repeat_facts(cursor, made, days // WEEK)
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
+    with bare_tables(DayCount, DayBucket), connection.cursor() as cursor:
         for table, numbers in SUMS.items():
             repeat_sums(cursor, table, numbers, days // WEEK)
             note(f"{table} is filled")
