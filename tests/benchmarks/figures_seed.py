@@ -40,7 +40,7 @@ WEEK = 7
 MONTHS = """
 INSERT INTO analytics_daybucket (cohort, spread, day, slice_id, bucket, number)
 SELECT cohort + 2, spread, date_trunc('month', day)::date, slice_id, bucket, sum(number) FROM analytics_daybucket
-GROUP BY 1, 2, 3, 4, 5
+GROUP BY 1, 2, 3, 4, 5 ORDER BY 3
 """
 HERE = zone("Europe/Berlin")
 SUMS = {"analytics_daycount": COUNTS, "analytics_daybucket": ("spread", "bucket", "number")}
@@ -125,6 +125,7 @@ def repeat_sums(cursor: Any, table: str, numbers: Sequence[str], weeks: int) -> 
     cursor.execute(
         f"INSERT INTO {table} ({names}) SELECT cohort, slice_id, {', '.join([*moved, *sums])} "
         f"FROM first_week, generate_series(0, {weeks - 1}) AS week GROUP BY {', '.join(groups)}"
+        " ORDER BY 3"  # as they come in life: day after day
     )
     cursor.execute("DROP TABLE first_week")
 
