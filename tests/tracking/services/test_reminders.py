@@ -38,9 +38,9 @@ def reminder() -> Message:
     return Message.objects.get(occasion=REMINDER)
 
 
-def pass_days(monkeypatch: Any, days: float) -> None:
-    """It is so many days later, for planning and for the sweep."""
-    later = timezone.now() + timedelta(days=days)
+def pass_time(monkeypatch: Any, after: timedelta = timedelta(hours=1)) -> None:
+    """It is so long after the reminder is due, for planning and for the sweep."""
+    later = reminder().due_at + after
     monkeypatch.setattr(message_plan.timezone, "now", lambda: later)
 
 
@@ -76,7 +76,7 @@ def test_it_is_planned_at_once_sent_when_due_and_never_again(parcel: Parcel, mon
     assert row.due_at == remind_at(parcel.order, parcel.tracking)
     notify_order(parcel.order_id)
     assert (wake_planned(), len(mail.outbox)) == (0, 1), "not before its time"
-    pass_days(monkeypatch, 3.2)
+    pass_time(monkeypatch)
     assert wake_planned() == 1
     for _ in range(3):
         notify_order(parcel.order_id)
@@ -91,7 +91,7 @@ def test_what_was_collected_or_goes_back_is_not_reminded_of(
     parcel: Parcel, monkeypatch: Any, status: ParcelStatus
 ) -> None:
     becomes(parcel, status)
-    pass_days(monkeypatch, 3.2)
+    pass_time(monkeypatch)
     notify_order(parcel.order_id)
     assert (reminder().state, reminder().reason[:9]) == (MessageState.SKIPPED, "overtaken")
     assert not [one for one in mail.outbox if "still waiting" in one.subject]
@@ -99,7 +99,7 @@ def test_what_was_collected_or_goes_back_is_not_reminded_of(
 
 def test_a_reminder_that_could_not_be_sent_for_a_day_is_none(parcel: Parcel, monkeypatch: Any) -> None:
     hold(parcel.order, actor=None, reason="She asked us to")
-    pass_days(monkeypatch, 5)
+    pass_time(monkeypatch, timedelta(hours=25))
     Order.objects.update(messages_held_at=None)
     Message.objects.filter(state=MessageState.HELD).update(state=MessageState.PLANNED)
     notify_order(parcel.order_id)
@@ -126,13 +126,13 @@ def test_another_last_day_moves_it(parcel: Parcel) -> None:
 
 def test_whoever_the_first_message_did_not_reach_is_not_reminded(parcel: Parcel, monkeypatch: Any) -> None:
     Message.objects.exclude(occasion=REMINDER).update(state=MessageState.FAILED)
-    pass_days(monkeypatch, 3.2)
+    pass_time(monkeypatch)
     notify_order(parcel.order_id)
     assert (reminder().state, len(mail.outbox)) == (MessageState.SKIPPED, 1)
 
 
 def test_where_somebody_else_tells_of_pickup_points_nobody_is_reminded_by_us(parcel: Parcel, monkeypatch: Any) -> None:
     Route.objects.update(notify_by_status={"available_for_pickup": "off"})
-    pass_days(monkeypatch, 3.2)
+    pass_time(monkeypatch)
     notify_order(parcel.order_id)
     assert (reminder().state, len(mail.outbox)) == (MessageState.SKIPPED, 1)
