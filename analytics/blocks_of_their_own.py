@@ -5,7 +5,7 @@ Each is a function of the filters and the person, that gives (template, title, f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Count, Min
@@ -20,11 +20,10 @@ from analytics.filters import Filters
 from analytics.kpi import LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS
 from analytics.repeat import COUNTED, WINDOWS
-from analytics.repeat import repeat as repeat_of
 from analytics.scorecard import WEIGHTS
 from analytics.scorecard import scorecard as scores_of
 from analytics.service import measure_service
-from analytics.shoppers import measure_shoppers
+from analytics.shoppers import ShopperTotals, figures_of
 from analytics.tiles import Tile, interval_words, tile_of
 from analytics.words import of_seconds, value_words
 from tracking.enums import ContactCause, ProblemKind
@@ -36,9 +35,18 @@ Figures = Mapping[str, Figure]
 NO_URLS: Mapping[str, Mapping[str, str]] = {}
 
 
-def repeat(filters: Filters, user: Any) -> Parts:
+def shoppers(filters: Filters, user: Any) -> Parts:
+    """Whether they come back, why they write, what they were told and look at: of sums that are asked for once."""
+    before = filters.compared()
+    now, was = ShopperTotals(filters), ShopperTotals(before) if before else None
+    yield from repeat(now)
+    yield from contacts(now, was, user)
+    yield from told(now, was)
+
+
+def repeat(totals: ShopperTotals) -> Parts:
     """Shoppers who ordered again within 30, 60 and 90 days, by how the delivery of their first order went."""
-    found = repeat_of(filters)
+    found = [one for one in totals.again.values() if one.number]
     counted = [one for one in found if one.course in COUNTED]
     for window in WINDOWS:
         rows = [
@@ -69,10 +77,11 @@ def cell(figure: Any) -> str:
     }  # fmt: skip
 
 
-def contacts(filters: Filters, user: Any) -> Parts:
+def contacts(totals: ShopperTotals, before: ShopperTotals | None, user: Any) -> Parts:
     """How many write to us, what was the matter when they did, and whether they had been told."""
     keys = ["contact_rate", "contact_matter", "warned_before_ticket", "handling_p50", "handling_p90"]
-    figures, was = measured_shoppers(filters, keys)
+    figures, was = figures_of(totals, keys), figures_of(before, keys) if before else {}
+    filters = totals.filters
     tickets = ticket_list(filters, user)
     yield "tiles", _("Contacts"), {"tiles": tiles_of(figures, was, {key: {"numerator": tickets} for key in keys[:1]})}
     causes = sorted(figures["contact_matter"].parts.items(), key=lambda one: -one[1])
@@ -95,17 +104,11 @@ def ticket_list(filters: Filters, user: Any, cause: str = "") -> str:
     return f"{reverse('admin:tracking_contact_changelist')}?{urlencode(query)}"
 
 
-def told(filters: Filters, user: Any) -> Parts:
+def told(totals: ShopperTotals, before: ShopperTotals | None) -> Parts:
     """What shoppers were mailed, and what they looked at."""
     keys = ["mails_sent", "mails_arrived", "mail_clicks", "page_views", "page_clicks"]
-    figures, was = measured_shoppers(filters, keys)
+    figures, was = figures_of(totals, keys), figures_of(before, keys) if before else {}
     yield "tiles", _("What they were told and looked at"), {"tiles": tiles_of(figures, was)}
-
-
-def measured_shoppers(filters: Filters, keys: Sequence[str]) -> tuple[Figures, Figures]:
-    """Of the period, and of the one compared with."""
-    before = filters.compared()
-    return measure_shoppers(filters, keys), measure_shoppers(before, keys) if before else {}
 
 
 def tiles_of(figures: Figures, was: Figures, urls: Mapping[str, Mapping[str, str]] = NO_URLS) -> list[Tile]:

@@ -214,7 +214,7 @@ PAGES: dict[str, PageOf] = {
             "shoppers",
             _("Shoppers"),
             _("Do people buy again, why do they write to us, and what do they look at?"),
-            [Custom("repeat"), Custom("contacts"), Custom("told")],
+            [Custom("shoppers")],
             _("Of people, orders, tickets and mails, by period and store; filters of courier, channel, destination and "
               "lane do not apply. People are known by a keyed hash of their address; nobody can be read back from it."),
         ),

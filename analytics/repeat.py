@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -185,19 +185,22 @@ def is_followed(placed: Sequence[datetime], ended_at: datetime, window: int) -> 
 @dataclass(frozen=True)
 class Repeat:
     """One way that deliveries went: its shoppers (of the last two courses: orders), and per window the share of those
-    whose window has passed that ordered again.
+    whose window has passed that ordered again. ``shipped``: all orders of this course, also of shoppers counted before.
     """
 
     course: Course
     number: int
+    shipped: int
     figures: Mapping[int, Figure]
 
 
 def repeat(filters: Filters) -> list[Repeat]:
     """By course, in their order; filters by courier, channel or destination do not apply to whole orders. One query."""
     names = [f"{kind}_{window}" for kind in ("ripe", "again") for window in WINDOWS]
-    sums = {f"sum_{name}": Sum(name) for name in ("orders", *names)}
-    rows = {row["course"]: row for row in firsts_of(filters).order_by().values("course").annotate(**sums)}
+    is_first = Q(previous__lt=filters.first.toordinal())  # those whose shoppers had none before it in the period
+    sums = {f"sum_{name}": Sum(name, filter=is_first, default=0) for name in ("orders", *names)}
+    found = rows_of(filters).order_by().values("course").annotate(shipped=Sum("orders"), **sums)
+    rows = {row["course"]: row for row in found}
     return [repeat_of(Course(course), row) for course in Course.values if (row := rows.get(course))]
 
 
@@ -206,18 +209,10 @@ def repeat_of(course: Course, row: Mapping[str, int]) -> Repeat:
     for window in WINDOWS:
         ripe = row[f"sum_ripe_{window}"]
         figures[window] = share_of(row[f"sum_again_{window}"], ripe, (NOT_RIPE, number - ripe))
-    return Repeat(course, number, figures if course in COUNTED else {window: share_of(0, 0) for window in WINDOWS})
-
-
-def firsts_of(filters: Filters) -> QuerySet[RepeatDay]:
-    """Rows of the period whose shoppers had none before it in the period, in stores that are chosen and may be seen."""
-    return rows_of(filters).filter(previous__lt=filters.first.toordinal())
+    return Repeat(
+        course, number, row["shipped"], figures if course in COUNTED else {window: share_of(0, 0) for window in WINDOWS}
+    )
 
 
 def rows_of(filters: Filters) -> QuerySet[RepeatDay]:
     return RepeatDay.objects.filter(filters.of_stores(), day__gte=filters.first, day__lte=filters.last)
-
-
-def orders_shipped(filters: Filters) -> int:
-    """Orders whose first parcel was handed over in the period, each once."""
-    return rows_of(filters).aggregate(n=Sum("orders"))["n"] or 0

@@ -21,7 +21,7 @@ from analytics.filters import Filters
 from analytics.kpi import KPI, Figure, Words, rate_of, share_of
 from analytics.mails import mails
 from analytics.names import Course
-from analytics.repeat import COUNTED, NOT_RIPE, WINDOWS, Repeat, orders_shipped, repeat
+from analytics.repeat import COUNTED, NOT_RIPE, WINDOWS, Repeat, repeat
 from analytics.totals import Totals
 from tracking.enums import ContactCause, ShopperEvent, ShopperPlace
 from tracking.models import ShopperCount
@@ -50,7 +50,8 @@ class ShopperTotals(Totals):
 
     @cached_property
     def orders(self) -> int:
-        return orders_shipped(self.filters)
+        """Orders whose first parcel was handed over in the period, each once."""
+        return sum(one.shipped for one in self.again.values())
 
     @cached_property
     def seen(self) -> Mapping[tuple[str, str], int]:
@@ -65,8 +66,12 @@ class ShopperTotals(Totals):
 
 def measure_shoppers(filters: Filters, keys: Iterable[str] | None = None) -> dict[str, Figure]:
     """The figures by key of SHOPPER_KPIS, all where none are named; as last counted."""
-    totals = ShopperTotals(filters)
-    return {key: SHOPPER_KPIS[key].compute(totals) for key in (SHOPPER_KPIS if keys is None else keys)}
+    return figures_of(ShopperTotals(filters), SHOPPER_KPIS if keys is None else keys)
+
+
+def figures_of(totals: ShopperTotals, keys: Iterable[str]) -> dict[str, Figure]:
+    """The same, of sums that others ask for as well."""
+    return {key: SHOPPER_KPIS[key].compute(totals) for key in keys}
 
 
 def again(totals: ShopperTotals, *, course: Course, window: int) -> Figure:
