@@ -97,7 +97,7 @@ class Killer:
 
 def work_through(shop: World) -> None:
     """Work on, however often the worker is killed; leases run out in no time."""
-    while True:
+    for _ in range(30):
         try:
             shop.work()
         except Killed:
@@ -105,6 +105,7 @@ def work_through(shop: World) -> None:
             continue
         if not wake_planned():
             return
+    raise AssertionError("messages never came to an end")
 
 
 def continue_after_a_kill() -> None:
