@@ -67,7 +67,7 @@ def add_counts(
 def add_spreads(
     found: dict[str, Totals], filters: Filters, spreads: Collection[Spread], columns: tuple[str, ...], by: str
 ) -> None:
-    rows = DayBucket.objects.filter(days_and_months(filters, by), slice__in=filters.slices())
+    rows = DayBucket.objects.filter(days_and_months(filters, by), slice__in=filters.slice_keys)
     rows = rows.filter(spread__in=[int(spread) for spread in spreads])
     for *key, spread, bucket, (number,) in grouped(rows, (*columns, "spread", "bucket"), {"sum": Sum("number")}):
         if number:
@@ -93,7 +93,7 @@ def next_month(day: date) -> date:
 
 def rows_of(model, filters: Filters):
     period = {"cohort": filters.cohort, "day__gte": filters.first, "day__lte": filters.last}
-    return model.objects.filter(**period, slice__in=filters.slices())
+    return model.objects.filter(**period, slice__in=filters.slice_keys)
 
 
 def grouped(rows, columns: tuple[str, ...], sums) -> Iterable[tuple]:
