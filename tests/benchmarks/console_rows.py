@@ -46,9 +46,6 @@ def seed(parcels: int) -> None:
         seed_parcels(parcels, route, orders)
     with bare_tables(KnownNumber):
         seed_numbers()
-    with bare_tables(KnownNumber):  # what its triggers would have written
-        insert(KnownNumber, orders, {"text": "'BENCH-' || n"})
-        insert(KnownNumber, parcels, {"text": NUMBER})
     with bare_tables(Checkpoint):
         seed_scans(parcels, orders)
     with bare_tables(Job, Attempt, Receipt, Message, Problem):
