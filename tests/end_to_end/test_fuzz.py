@@ -51,6 +51,7 @@ ENDPOINTS = [
     ("get", "/api/v1/track/{token}/"),
     ("get", "/api/v1/analytics/figures/"),
     ("get", "/api/v1/analytics/kpis/"),
+    ("get", "/api/v1/analytics/scorecard/"),
 ]
 GENUINE = {"/webhooks/aftership/{key}/": WEBHOOK, "/webhooks/commercetools/{key}/": MESSAGE}
 
