@@ -61,7 +61,10 @@ class CappedPaginator(Paginator):
         """How many rows a filter leaves as PostgreSQL's planner expects, in two digits; 0 where nobody was asked."""
         if not self.is_filtered or connection.vendor != "postgresql":
             return 0
-        plan = json.loads(self.object_list.order_by().explain(format="json"))[0]["Plan"]
+        said = self.object_list.order_by().explain(format="json")
+        if not said:  # no row can match, so the database was not asked: people of a store, rows of the whole house
+            return 0
+        plan = json.loads(said)[0]["Plan"]
         return round(plan["Plan Rows"], 2 - len(str(plan["Plan Rows"])))
 
     @property

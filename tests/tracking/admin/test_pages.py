@@ -50,6 +50,7 @@ from tracking.models import (
     Run,
     ShopperCount,
     StaffAction,
+    StoreLimit,
     Tracking,
     Write,
 )
@@ -259,3 +260,11 @@ def test_jobs_of_every_kind_are_shown(kind: JobKind, admin_client: Client) -> No
     job = make.make_job(kind=kind, subject="1")
     assert admin_client.get(address(Job, "changelist")).status_code == 200
     assert admin_client.get(address(Job, "change", job.pk)).status_code == 200
+
+
+def test_list_of_which_somebody_may_see_nothing_is_empty_and_no_fault(viewer: User, viewer_client: Client) -> None:
+    StoreLimit.objects.create(user=viewer, store=make.make_store())
+    for model in (Revision, Erasure):
+        response = viewer_client.get(address(model, "changelist"))
+        assert (response.status_code, response.context["cl"].result_count) == (200, 0)
+        assert "Nothing here yet" in response.content.decode()
