@@ -44,6 +44,21 @@ def _guarded_connect_ex(sock: socket.socket, address: Any) -> int:
     return _connect_ex(sock, address)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database of the run; after tests that commit, PostgreSQL is emptied the quick way."""
+    from django.db import connection
+    from django.test import TransactionTestCase
+
+    from tests import emptying
+
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        if connection.vendor == "postgresql":
+            quick = emptying.quick_teardown(TransactionTestCase._fixture_teardown, emptying.mark_of_kept())
+            patch.setattr(TransactionTestCase, "_fixture_teardown", quick)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_memory_of_kicks() -> None:
     """What was queued in the test before is gone."""
