@@ -69,7 +69,7 @@ class Person:
         (link.or_(button)).first.click()
 
     def previews_and_does(self, act: str, button: str = "", reason: str = "The shopper called", **fields: str) -> None:
-        """One act, from its button on the page to the page that shows how far it is."""
+        """One act, from its button on the page to the page that shows how far it is, which loads itself anew."""
         self.clicks(act)
         for label, value in fields.items():
             self.page.get_by_label(label.replace("_", " ").capitalize(), exact=True).fill(value)

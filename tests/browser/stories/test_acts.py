@@ -38,7 +38,6 @@ def test_u3_wrong_carrier_is_proposed_with_evidence_and_put_right(world: World, 
     agent.sees("dhl-germany")
     agent.previews_and_does("Correct the courier", courier="dhl-germany")
     world.work()
-    agent.page.reload()
     agent.sees("main/ups → main/dhl-germany")
     assert set(at_aftership(world).values()) == {"ups", "dhl-germany"}, "the old one is kept for a day"
     assert Tracking.objects.get(requested_courier="ups").retired_at
@@ -63,7 +62,6 @@ def test_u4_a_hundred_of_the_same_mistake_are_mended_at_once_and_undone(world: W
     lead.page.get_by_role("button", name="Correct the courier (30)").click()
     lead.page.wait_for_url("**/tracking/remap/*/change/**")
     world.work()
-    lead.page.reload()
     lead.sees("30 moved")
     assert set(Parcel.objects.values_list("tracking__courier", flat=True)) == {"dhl-germany"}
     lead.clicks("Undo")
@@ -84,7 +82,6 @@ def test_u21_number_is_corrected_in_commercetools_too_and_the_old_one_leads_on(w
     lead.page.get_by_label("Reason").fill("A digit was mistyped")
     lead.clicks("Correct the number")
     world.work()
-    lead.page.reload()
     lead.sees("In commercetools: the number is corrected.")
     there = world.sandbox.order("demo", order["id"])["shippingInfo"]["deliveries"][0]["parcels"][0]
     assert there["trackingData"]["trackingId"] == RIGHT
@@ -120,7 +117,6 @@ def test_lost_parcel_is_marked_and_the_mark_undone(world: World, person: Plays) 
         "lost",
         "Exception_013",
     )
-    agent.page.reload()
     agent.clicks("Undo")
     world.work()
     assert carried(world, order)["tb_status"] == "in_transit"

@@ -162,7 +162,6 @@ def test_u29_a_person_is_erased_with_a_receipt(world: World, person: Plays) -> N
     administrator.clicks("Erase")
     page.wait_for_url("**/tracking/erasure/*/change/**")
     world.work()
-    page.reload()
     administrator.sees("1 of 1")
     assert ANNA not in page.content()
     administrator.opens_order(order)
