@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.world import World, parcel
-from tracking.models import Receipt, Write
+from tracking.models import Attempt, Receipt, Write
 from tracking.services.story_of import story_of
 
 NUMBER, OTHER = "00340434161094000001", "1Z999AA10123456784"
@@ -32,9 +32,11 @@ def test_kept_writes_are_those_that_commercetools_recorded(world: World) -> None
 
 
 def test_write_that_was_refused_is_not_kept(world: World) -> None:
-    world.sandbox.set_dials(commercetools={"fail": [{"status": 400, "count": 1, "match": "POST /demo/orders"}]})
+    refusal = {"status": 400, "count": 1, "match": "POST /demo/orders"}
+    world.sandbox.set_dials(commercetools={"fail": [refusal]}, webhooks={"drop_rate": 1.0})  # news would write again
     world.order(parcel(NUMBER))
     world.work()
+    assert Attempt.objects.filter(upstream="commercetools:demo", status=400).count() == 1
     assert not Write.objects.exists()
 
 
