@@ -10,6 +10,7 @@ class AnalyticsConfig(AppConfig):
     verbose_name = _("Analytics")
 
     def ready(self) -> None:
+        """Hand in what this app adds to tracking: its jobs, who may see its rows, its schedules."""
         from analytics.rebuild import bring_up_to_date
         from analytics.summaries import send_summary
         from tracking.enums import JobKind

@@ -106,6 +106,7 @@ def asked(block: Block, grain: str) -> Iterable[tuple[str, Sequence[str]]]:
 
 
 def draw_block(block: Block, measured: Measured, user: Any) -> Iterable[Drawn]:
+    """What a page shows for one block, by its kind."""
     match block:
         case Tiles():
             yield Drawn("tiles", block.title, {"tiles": [tile(key, measured, user) for key in block.keys]})
@@ -170,6 +171,7 @@ def top_of(unit: str, highest: float) -> float | None:
 
 
 def stack(block: Stack, measured: Measured) -> Chart:
+    """Parcels by state over time; what no series counts is a last one, "Ended otherwise"."""
     grain, figures = measured.grain, measured.now[measured.grain]
     days = groups_between(measured.filters, grain)
     series = [
@@ -253,6 +255,7 @@ def address(filters: Filters, by: str, group: str) -> str:
 
 
 def grid(block: Grid, measured: Measured) -> Drawn:
+    """A table of groups by figures, the groups with most parcels first, MOST_ROWS of them."""
     figures = measured.now[block.by]
     named = names_of(block.by, figures)
     groups = sorted(figures, key=lambda group: -figures[group]["created"].numerator)

@@ -93,6 +93,7 @@ def score_rows(filters: Filters) -> list[dict[str, Any]]:
 
 
 def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any]:
+    """One figure as CSV and API give it; ``before`` is the one that it is compared with."""
     return {
         "kpi": kpi.key,
         "version": kpi.version,

@@ -141,6 +141,7 @@ def days_late(fact: ParcelFact, expected: date | None) -> int | None:
 
 
 def take_durations(fact: ParcelFact, row: Row) -> None:
+    """Fill in the fact's durations. One whose either end is not known stays None."""
     tallies = row["tracking__tallies"] or {}
     ready = row["shipped_at"]  # when our row was made says nothing about the warehouse
     delivered = fact.delivered_at if fact.status == ParcelStatus.DELIVERED else None
@@ -181,6 +182,7 @@ def flags_of(fact: ParcelFact, row: Row, *, is_zoneless: bool) -> Iterator[str]:
 
 
 def coverage_flags(fact: ParcelFact, row: Row) -> Iterator[str]:
+    """Which of the parcel's data are there, as flags of the fact."""
     asked, courier = row["tracking__requested_courier"], row["tracking__courier"]
     is_gone = row["tracking__forgotten_at"] is not None and fact.status not in FINISHED
     if fact.pushed_at and not is_gone:

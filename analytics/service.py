@@ -166,6 +166,8 @@ def lag_at(buckets: Counter[int], share: float) -> float | None:
 
 
 def lag_kpi(key: str, title: Words, measure: str, share: float, definition: Words) -> KPI:
+    """The KPI of a lag's percentile, in seconds, from its buckets of each day."""
+
     def compute(totals: ServiceTotals) -> Figure:
         buckets = totals.lags[measure]
         number = sum(buckets.values())
@@ -212,6 +214,7 @@ def drift(totals: Totals) -> Figure:
 def service_kpi(
     key: str, title: Words, unit: str, compute: object, better: str, words: tuple[Words, Words, Words]
 ) -> KPI:
+    """A KPI of our own service; ``words`` are its definition, numerator and denominator."""
     return KPI(
         key=key,
         title=title,

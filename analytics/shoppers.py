@@ -118,6 +118,7 @@ def shopper_kpi(
 
 
 def again_kpi(course: Course, window: int) -> KPI:
+    """The KPI of who ordered again within ``window`` days after a delivery of this course."""
     facts = {"days": window, "course": course.label}
     return shopper_kpi(
         f"again_{window}_{course.value}",

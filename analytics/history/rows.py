@@ -117,6 +117,7 @@ class Year:
         follow_sequences()
 
     def flush(self) -> int:
+        """Store what was gathered, in one transaction, and begin anew."""
         batch, self.batch = self.batch, Batch()
         with transaction.atomic():
             upsert_rows(batch.orders, ["id"])
@@ -185,6 +186,7 @@ class Year:
         return f"{self.dice.choice(NAMES)}.{self.shoppers}@example.com"
 
     def order_row(self, place: Place, email: str, ordered_at: datetime, country: str, items: dict[str, int]) -> Order:
+        """The made-up order as a row, unsaved."""
         self.orders += 1
         self.order_pk += 1
         city, postcode = self.dice.choice(place.front.cities)
@@ -248,6 +250,7 @@ class Year:
         return parcel
 
     def tracking_row(self, place: Place, order: Order, carrier: Carrier, way: Way, *, is_return: bool) -> Tracking:
+        """The made-up tracking as its last news left it, unsaved."""
         tag, subtag, status = self.state_of(way)
         last = way.steps[-1].at if way.steps else None
         heard = last + timedelta(minutes=self.dice.randrange(4, 50)) if last else None
@@ -291,6 +294,7 @@ class Year:
         return tag, subtag, status
 
     def scan_row(self, tracking: Tracking, carrier: Carrier, place: Place, steps: list[Step], n: int) -> Checkpoint:
+        """One made-up scan as a row, unsaved."""
         step = steps[n]
         here = step.at.astimezone(place.maker.zone)
         local = here.replace(tzinfo=None, microsecond=0).isoformat()

@@ -58,6 +58,7 @@ class Telling:
         return list(found.values())
 
     def message(self, order: Order, parcel: Parcel, kind: MessageKind, sent_at: datetime) -> Message:
+        """One mail of the made-up year as a row, unsaved; some come back."""
         is_back = self.dice.random() < BOUNCES
         after = sent_at + timedelta(seconds=self.dice.randrange(1, 40))
         return Message(

@@ -202,6 +202,7 @@ class Planner:
         return {entry.get(name) for entry in entries}.union(*sets) - {None}
 
     def plan(self) -> Plan:
+        """The changes that the document asks for, section by section, and notes."""
         self.put_section(Project, self.projects, self.document.projects)
         self.put_section(AfterShipAccount, self.accounts, self.document.aftership_accounts)
         self.put_section(Brand, self.brands, self.document.brands)

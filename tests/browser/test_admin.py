@@ -114,6 +114,7 @@ def test_filters_open_and_apply_without_a_mouse(window: Window) -> None:
     page.select_option("select[name=problems]", "open")
     page.get_by_role("button", name="Apply Filters").press("Enter")
     page.get_by_text("Nothing matches").wait_for()
+    assert "problems=open" in page.url
 
 
 def test_account_menu_and_log_out_work_without_a_mouse(window: Window) -> None:

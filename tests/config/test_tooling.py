@@ -42,8 +42,8 @@ def test_opening_an_address_fails_at_the_socket() -> None:
 
 
 def test_this_machine_can_be_reached() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        pass
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as one:
+        assert one.getpeername() == server.getsockname()
 
 
 @pytest.mark.django_db

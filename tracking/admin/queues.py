@@ -105,6 +105,7 @@ def queues_table(title: str, kinds: list[ProblemKind], found: Mapping[ProblemKin
 
 
 def queue_cells(one: QueueFigures) -> list[Any]:
+    """One queue as a row of the page of queues."""
     kind = one.kind
     name = format_html('<a class="tb-link" href="{}">{}</a>', address_of(Selection(kind)), kind.label)
     hidden = _("%(n)s more explained by an outage") % {"n": f"{one.suppressed:,}"} if one.suppressed else ""

@@ -260,3 +260,4 @@ def test_couriers_first_then_every_account(account: AfterShipAccount) -> None:
 
 def test_an_account_that_is_gone_is_no_error() -> None:
     HANDLERS[JobKind.WATCH]("987654")
+    assert not Job.objects.exists()
