@@ -1,6 +1,6 @@
 """A page's blocks, drawn: each with the template that shows it, and everything it says.
 
-page ─ keys by grouping ─ measure once per grouping (two queries each) ─> Measured ─ draw ─> Drawn blocks
+page ─ keys by grouping ─ measure once per grouping (three queries each) ─> Measured ─ draw ─> Drawn blocks
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Measured:
 
 
 def draw(page: PageOf, filters: Filters, user: Any) -> list[Drawn]:
-    """The page's blocks in their order. Two queries per grouping, whatever the number of figures."""
+    """The page's blocks in their order. Three queries per grouping, whatever the number of figures."""
     measured = measure_all(page.blocks, filters)
     return side_by_side([drawn for block in page.blocks for drawn in draw_block(block, measured, user)])
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models import ParcelFact, Slice
@@ -20,6 +19,7 @@ from analytics.names import Cohort
 
 LONGEST = 3 * 366  # days
 DEFAULT_DAYS = 28
+FEW = 4  # slices
 COHORTS = {"handover": Cohort.HANDOVER, "scan": Cohort.FIRST_SCAN}
 COMPARISONS = ("previous", "year")
 SLICED = {
@@ -100,14 +100,19 @@ class Filters:
         chosen = Q(store_id__in=self.chosen["store"]) if self.chosen.get("store") else Q()
         return chosen if self.seen is None else chosen & Q(store_id__in=self.seen)
 
-    @cached_property
-    def slice_keys(self) -> list[int] | QuerySet[Slice]:
-        """For sums: the keys of a choice, asked for once, so that the database looks up just these in its index; all of
-        them by a query, as the rows of a period are nearly all of theirs.
+    def of_slices(self) -> Q:
+        """For rows of sums: those of the slices, by keys that are asked for here; a join costs more than reading them.
+
+        A few are named, which the database looks up in its index. It goes through the period anew for each,
+        so of many the others are named: a condition that no index answers, and the period is read once.
         """
-        if self.chosen or self.seen is not None:
-            return list(self.slices().order_by("pk").values_list("pk", flat=True))
-        return self.slices()
+        is_wanted = Case(When(pk__in=self.slices(), then=True), default=False)
+        keys: dict[bool, list[int]] = {True: [], False: []}
+        for key, mark in Slice.objects.order_by("pk").values_list("pk", is_wanted):
+            keys[mark].append(key)
+        if len(keys[True]) <= FEW:
+            return Q(slice__in=keys[True])
+        return ~Q(slice__in=keys[False]) if keys[False] else Q()
 
     def facts(self) -> QuerySet[ParcelFact]:
         """The parcels that the figures are of."""

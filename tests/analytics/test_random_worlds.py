@@ -8,10 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Q
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics import filters as analytics_filters
 from analytics import rebuild, refresh, totals
 from analytics.filters import Filters
 from analytics.kpis import KPIS, measure
@@ -213,7 +215,9 @@ SLOW = {
 def by_day_alone(filters: Filters) -> Any:
     """The same figures without the sums of months."""
     whole = totals.days_and_months
-    totals.days_and_months = lambda filters, by: Q(cohort=filters.cohort, day__gte=filters.first, day__lte=filters.last)
+    totals.days_and_months = lambda filters, by: [
+        Q(cohort=filters.cohort, day__gte=filters.first, day__lte=filters.last)
+    ]
     try:
         return measure(filters)[""]
     finally:
@@ -250,8 +254,33 @@ def test_months_are_used_where_a_period_has_whole_ones() -> None:
     assert str(totals.days_and_months(short, "")).count("cohort") == 1
 
 
-def test_every_kpi_is_measured_in_two_queries(django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(2):
+@pytest.mark.parametrize("few", [0, 1, 100])
+def test_choice_is_the_same_whether_its_slices_or_the_others_are_named(
+    monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(analytics_filters, "FEW", few)
+    world = World()
+    for courier, number in (("dhl", 1), ("dpd", 2), ("gls", 4)):
+        for _ in range(number):
+            world.parcel("lost", ready=12, courier=courier)
+    refresh.drain()
+    for chosen, expected in ((("dpd",), 2), (("dhl", "gls"), 5), ((), 7), (("ups",), 0)):
+        filters = Filters(DAY, DAY, as_of=AS_OF, chosen={"courier": chosen} if chosen else {})
+        found = totals.totals(filters, spreads=[Spread.PROCESSING])[""]
+        assert (found.counts["created"], sum(found.spreads[Spread.PROCESSING].values())) == (expected, expected)
+
+
+def test_spreads_are_summed_up_from_their_index_alone() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'day_bucket_once'")
+            assert cursor.fetchone()[0].endswith("INCLUDE (number)")
+
+
+def test_every_kpi_is_measured_in_three_queries(django_assert_num_queries: Any) -> None:
+    World().parcel("lost", ready=12)
+    refresh.drain()
+    with django_assert_num_queries(3):
         measure(Filters(DAY, DAY, as_of=DAY), list(KPIS), by="courier")
 
 
