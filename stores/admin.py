@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -81,10 +82,16 @@ class CappedPaginator(Paginator):
 
 
 class ConsoleChangeList(ChangeList):
-    """A list that was neither searched nor filtered shows everything: no need to offer that."""
+    """A list that was neither searched nor filtered shows everything: no need to offer that. One that was searched says
+    so where it looked at the newest of what there is, and no further.
+    """
+
+    search_note = ""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        note_of = self.model_admin.search_note
+        self.search_note = note_of(self.query) if self.query and note_of else ""
         before = (self.page_num - 1) * self.list_per_page
         if self.paginator.about and len(self.result_list) < self.list_per_page:  # the expectation was wrong
             self.paginator.ends_at(before + len(self.result_list))
@@ -119,6 +126,7 @@ class ConsoleAdmin(ModelAdmin):
     list_fullwidth = True
     empty_value_display = NOTHING
     warn_unsaved_form = True
+    search_note: Callable[[str], str] | None = None  # what to say of a search that leaves out some of what there is
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ConsoleChangeList

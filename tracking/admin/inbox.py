@@ -24,7 +24,7 @@ from tracking.admin import story
 from tracking.admin.base import Facts, HistoryAdmin, Page, Table, Text, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import NOTHING, age, code, link, receipt_badge, status_badge, two_lines, when
-from tracking.admin.search import story_codes, trimmed
+from tracking.admin.search import cut_story_note, story_codes, trimmed
 from tracking.admin.viewer import NOT_FOR_YOU, seen, shows_people
 from tracking.enums import ReceiptState, Source, StaffActionKind
 from tracking.models import Order, Receipt, Refusal, Tracking
@@ -43,6 +43,7 @@ class ReceiptAdmin(HistoryAdmin):
     list_filter = [("state", ChoicesDropdownFilter), ("source", ChoicesDropdownFilter)]
     ordering = ["-received_at"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail, event id or code")
     actions = ["take_in_again"]
 

@@ -36,7 +36,7 @@ from tracking.admin.display import (
 )
 from tracking.admin.display import when as shown_time
 from tracking.admin.order_registry import TOLD, Act, Block, Part, ShownOrder, acts_on_orders, order_section
-from tracking.admin.search import orders_by
+from tracking.admin.search import cut_note, orders_by
 from tracking.admin.story_page import MESSAGE_TONES
 from tracking.enums import MessageState
 from tracking.models import BlockedAddress, Message, Order
@@ -262,6 +262,7 @@ class MessageAdmin(HistoryAdmin):
     list_select_related = ["order", "parcel", "brand"]
     ordering = ["-created_at"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail, id or code")
     empty_list_words = gettext_lazy(
         "No message yet: they begin where a route's notify is platform (docs/notifications.md)."

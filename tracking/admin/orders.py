@@ -55,7 +55,7 @@ from tracking.admin.order_page.loading import shown_order
 from tracking.admin.order_registry import acts_of_order, acts_of_parcel, sections_of
 from tracking.admin.order_status import status_of
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
-from tracking.admin.search import orders_by, parcels_by
+from tracking.admin.search import cut_note, orders_by, parcels_by
 from tracking.admin.viewer import seen
 from tracking.enums import JobKind, ParcelStatus, StaffActionKind
 from tracking.models import Attempt, Order, Parcel, Problem
@@ -93,6 +93,7 @@ class OrderAdmin(HistoryAdmin):
     list_select_related = ["project", "store"]
     ordering = ["-created_at"]
     search_fields = ["order_number"]
+    search_note = staticmethod(cut_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail, id or code")
     actions = ["read_again"]
 
@@ -201,6 +202,7 @@ class ParcelAdmin(HistoryAdmin):
     list_select_related = ["order__project", "order__store", "tracking", "route"]
     ordering = ["-pk"]
     search_fields = ["tracking_number"]
+    search_note = staticmethod(cut_note)
     search_help_text = gettext_lazy("Tracking or order number, e-mail, id or code")
     actions = ["remap", "retrack", "mark_delivered", "mark_lost", "mark_returned", "stop", "correct_courier"]
 

@@ -39,7 +39,7 @@ from tracking.admin.display import (
 )
 from tracking.admin.filters import JobStateFilter, OutcomeFilter
 from tracking.admin.registry import findings_blocks
-from tracking.admin.search import story_codes
+from tracking.admin.search import cut_story_note, story_codes
 from tracking.admin.viewer import NOT_FOR_YOU, shows_people
 from tracking.enums import ABOUT_TRACKINGS, JobKind, RunKind, StaffActionKind
 from tracking.models import Attempt, Heartbeat, Job, Order, Problem, Run, Tracking, Write
@@ -90,6 +90,7 @@ class JobAdmin(HistoryAdmin):
     list_filter = [JobStateFilter, ("kind", ChoicesDropdownFilter)]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
     actions = ["make_due_again"]
 
@@ -184,6 +185,7 @@ class AttemptAdmin(HistoryAdmin):
     list_filter = [OutcomeFilter]
     ordering = ["-started_at"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
@@ -294,6 +296,7 @@ class WriteAdmin(HistoryAdmin):
     list_select_related = ["order__project", "order__store"]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:

@@ -25,7 +25,7 @@ from tracking.admin.display import NOTHING, age, code, link, problem_badge, two_
 from tracking.admin.filters import ProblemStateFilter
 from tracking.admin.problem_page import done_block, handling_facts, handling_part, problem_acts
 from tracking.admin.remap_pages import MAY_REMAP, choose_page
-from tracking.admin.search import story_codes
+from tracking.admin.search import cut_story_note, story_codes
 from tracking.admin.viewer import seen
 from tracking.models import Attempt, Parcel, Problem
 from tracking.services.remap import parcels_alike
@@ -42,6 +42,7 @@ class ProblemAdmin(HistoryAdmin):
     list_select_related = ["order__project", "order__store", "parcel", "tracking", "job", "assignee", "suppressed_by"]
     ordering = ["-pk"]
     search_fields = ["correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, e-mail or code")
     actions = ["remap_alike"]
     page_template = "admin/tracking/problem.html"

@@ -19,7 +19,7 @@ from tracking.admin.base import HistoryAdmin, Page, Table, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, NOTHING, WAITING, age, badge, link, two_lines, when
 from tracking.admin.remap_pages import MAY_REMAP, remap_badge, route_of, target_words
-from tracking.admin.search import story_codes
+from tracking.admin.search import cut_story_note, story_codes
 from tracking.enums import RemapItemState, RemapState
 from tracking.models import Remap, RemapItem, StaffAction
 from tracking.services.remap import can_be_undone, resume_remap, stop_remap, undo_remap
@@ -222,6 +222,7 @@ class StaffActionAdmin(HistoryAdmin):
     list_select_related = ["order__project", "order__store", "parcel", "remap"]
     ordering = ["-made_at"]
     search_fields = ["actor_name", "correlation_id"]
+    search_note = staticmethod(cut_story_note)
     search_help_text = gettext_lazy("Order or tracking number, name of a colleague, or code")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:

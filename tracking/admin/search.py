@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db.models import Model, Q, QuerySet
+from django.utils.translation import gettext
 
 from config.correlation import normalise
 from stores.models import AfterShipAccount, Project
@@ -41,9 +42,32 @@ def trackings_by(text: str) -> QuerySet[Tracking]:
 
 def story_codes(text: str) -> list[str]:
     """Codes of the stories that the text finds: the code itself, those of its orders and trackings (up to 200 each)."""
-    orders = orders_by(text).values_list("correlation_id", flat=True)[:MOST_STORIES]
-    trackings = Tracking.objects.filter(pk__in=any_of(own_trackings(text)))
-    return [normalise(trimmed(text)), *orders, *trackings.values_list("correlation_id", flat=True)[:MOST_STORIES]]
+    found = [rows.values_list("correlation_id", flat=True)[:MOST_STORIES] for rows in with_stories(text)]
+    return [normalise(trimmed(text)), *(code for codes in found for code in codes)]
+
+
+def with_stories(text: str) -> list[QuerySet]:
+    return [orders_by(text), Tracking.objects.filter(pk__in=any_of(own_trackings(text)))]
+
+
+def cut_note(text: str) -> str:
+    """What lists say where more numbers hold the text than are looked at. A small query for each of its spellings."""
+    words = piece_words(spellings(text))
+    if any(len(numbers_with(word, most=MOST_NUMBERS + 1).values_list("pk")) > MOST_NUMBERS for word in words):
+        return gettext(
+            "More than {most} numbers hold this, and the newest were looked at: give more of the number."
+        ).format(most=f"{MOST_NUMBERS:,}")
+    return ""
+
+
+def cut_story_note(text: str) -> str:
+    """The same for lists that find rows by the codes of their stories: those of the newest 200 orders and trackings."""
+    counts = [len(rows.order_by().values_list("pk")[: MOST_STORIES + 1]) for rows in with_stories(text)]
+    if max(counts) > MOST_STORIES:
+        return gettext(
+            "More than {most} orders have this, and not all were looked at: give more of the number."
+        ).format(most=MOST_STORIES)
+    return ""
 
 
 def own_orders(text: str) -> list[QuerySet[Order]]:

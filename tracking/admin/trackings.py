@@ -33,7 +33,7 @@ from tracking.admin.display import (
 )
 from tracking.admin.filters import CourierFilter, LifeFilter, TrackingTroubleFilter
 from tracking.admin.orders import number_of
-from tracking.admin.search import trackings_by
+from tracking.admin.search import cut_note, trackings_by
 from tracking.admin.viewer import hidden, said
 from tracking.models import Attempt, Checkpoint, Parcel, Problem, Tracking
 from tracking.services.scope import visible
@@ -63,6 +63,7 @@ class TrackingAdmin(HistoryAdmin):
     list_select_related = ["account"]
     ordering = ["-created_at", "-pk"]
     search_fields = ["tracking_number"]
+    search_note = staticmethod(cut_note)
     search_help_text = gettext_lazy("Tracking or order number, e-mail, AfterShip id or code")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tracking]:
@@ -190,6 +191,7 @@ class CheckpointAdmin(HistoryAdmin):
     list_select_related = ["tracking"]
     ordering = ["-pk"]
     search_fields = ["tracking__tracking_number"]
+    search_note = staticmethod(cut_note)
     search_help_text = gettext_lazy("Tracking or order number, e-mail, AfterShip id or code")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
