@@ -1,5 +1,5 @@
-"""Queues in a real browser, by clicks: stuck before the first scan (U8), silent (U9), a courier out (U10), unrouted
-(U12), and who works what (U28). What time brings about is brought about by the jobs that do it in the product.
+"""Queues in a real browser, by clicks: stuck before the first scan (U8), silent (U9), a courier out (U10),
+and who works what (U28). What time brings about is brought about by the jobs that do it in the product.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
-from stores.models import AfterShipAccount, Route
+from stores.models import AfterShipAccount
 from tests import factories as make
 from tests.tracking.services.snapshots import document, receipt, scan
 from tracking.enums import Measure, ProblemKind, ReceiptState
@@ -19,7 +19,7 @@ from tracking.models import Problem, Pulse, StaffAction, Tracking, Usual
 from tracking.services import pump, watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-RIGHTS = ["assign_problem", "note_problem", "close_problem", "declare_outage", "add_route", "change_route"]
+RIGHTS = ["assign_problem", "note_problem", "close_problem", "declare_outage"]
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -143,21 +143,6 @@ def test_u10_declared_by_a_person(agent: Any, account: AfterShipAccount) -> None
     page.get_by_role("button", name="End it").click()
     page.get_by_text("The outage of dhl is over.").wait_for()
     assert StaffAction.objects.count() == 2
-
-
-def test_u12_an_unrouted_parcel_waits_with_its_age(agent: Any, account: AfterShipAccount) -> None:
-    from tracking.services.link import link_parcel
-
-    order = make.make_order(make.make_project(key="demo"), order_number="IT-1")
-    link_parcel(order, make.make_parcel(order, carrier="Poste", tracking_number="RR100000001IT"))
-    late = timezone.now() - timedelta(minutes=20)
-    Problem.objects.update(opened_at=late, due_at=late + timedelta(minutes=15))
-    page = agent.open("/admin/queues/unrouted/")
-    page.get_by_role("link", name="IT-1").wait_for()
-    page.get_by_text("5 min over").wait_for()
-    page.locator("#content").get_by_role("link", name="Unrouted parcels").click()
-    page.get_by_role("link", name="Make it the default of demo").wait_for()
-    Route.objects.create(project=order.project, account=account, is_default=True)
 
 
 def test_u28_the_lead_gives_work_away_and_sees_who_works_what(agent: Any, account: AfterShipAccount) -> None:

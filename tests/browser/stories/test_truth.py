@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from stores.models import Store
+from stores.models import Route, Store
 from tests.browser.stories.conftest import Person
 from tests.end_to_end.world import World, parcel
 from tracking.enums import JobKind
-from tracking.models import Attempt, Erasure, Job, Order, Tracking
+from tracking.models import Attempt, Erasure, Job, Order, Problem, Tracking
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 NUMBER, SECOND = "00340434161094000001", "00340434161094000002"
@@ -28,6 +30,34 @@ def scans(world: World, number: str, *tags: str, **scan: Any) -> None:
         name, _, subtag = tag.partition("_")
         world.scan(world.tracking(number), name, tag if subtag else None, **scan)
         world.work()
+
+
+def test_u12_unrouted_parcel_waits_in_sight_and_goes_on_by_itself_once_a_route_takes_it(
+    world: World, person: Plays
+) -> None:
+    world.route.delete()
+    order = world.order(parcel(NUMBER), number="IT-1")
+    world.work()
+    late = timezone.now() - timedelta(minutes=20)
+    Problem.objects.update(opened_at=late, due_at=late + timedelta(minutes=15))
+    administrator = person("administrator")
+    administrator.opens("/admin/queues/unrouted/")
+    administrator.sees("IT-1")
+    administrator.sees("5 min over")
+    page = administrator.page
+    page.locator("#content").get_by_role("link", name="Unrouted parcels").click()
+    page.get_by_role("link", name="Make it the default of demo → main").click()
+    administrator.clicks("Look at what it would change")
+    page.get_by_label("Reason").fill("Italy opens")
+    administrator.clicks("Confirm and save")
+    page.wait_for_url("**/admin/stores/route/**")
+    world.work()
+    assert Route.objects.get().is_default
+    assert world.tracking(NUMBER).account == world.account
+    assert not Problem.objects.filter(closed_at=None).exists()
+    administrator.opens("/admin/unrouted/")
+    administrator.sees("Every parcel with a number has a route.")
+    assert carried(world, order) == ["pending"]
 
 
 def test_u14_partly_delivered_order_is_partial_until_all_is_there_and_a_store_may_opt_out(
