@@ -51,8 +51,9 @@ def open_bucket(since: date) -> int:
     return -since.toordinal()
 
 
-def open_since(bucket: int) -> date:
-    return date.fromordinal(-bucket)
+def open_days(bucket: int, as_of: date) -> int:
+    """For how many days such a parcel has been open."""
+    return as_of.toordinal() + bucket
 
 
 def days_bucket(days: int) -> int:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import Filters
 from analytics.names import Spread
-from analytics.statistics import survival, wilson
+from analytics.statistics import wilson
 from analytics.totals import Totals
 
 LEAST_SAMPLE = 20  # below this a figure is marked as of few parcels, and nobody is ranked by it
@@ -159,7 +159,7 @@ def percentile(
     """
 
     def compute(totals: Totals) -> Figure:
-        found = survival(spread, totals.spreads[spread], totals.as_of)
+        found = totals.survival(spread)
         left_out = ((missing[0], totals.counts[missing[1]]),) if missing else ()
         numbers = {"ended": found.ended, "open": found.still_open, "never": found.never}
         low, high = found.interval(share)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from analytics.buckets import HOURS, NEVER, open_since
+from analytics.buckets import HOURS, NEVER, open_days
 from analytics.names import Spread
 
 Z = 1.959964  # 95 %
@@ -93,7 +93,7 @@ def survival(spread: Spread, buckets: Mapping[int, int], as_of: date) -> Surviva
         elif bucket >= 0:
             ends[bucket] = ends.get(bucket, 0) + number
         else:
-            age = max((as_of - open_since(bucket)).days, 0) * 24 // width
+            age = max(open_days(bucket, as_of), 0) * 24 // width
             censored[age] = censored.get(age, 0) + number
     total_open = sum(censored.values())
     at_risk, left, variance = sum(ends.values()) + total_open + never, 1.0, 0.0

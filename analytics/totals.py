@@ -16,6 +16,7 @@ from django.db.models import Q, Sum
 from analytics.filters import Filters
 from analytics.models import DayBucket, DayCount
 from analytics.names import BY_MONTH, COUNTS, Spread
+from analytics.statistics import Survival, survival
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "": (),
@@ -39,6 +40,13 @@ class Totals:
     as_of: date
     counts: Counter[str] = field(default_factory=Counter)
     spreads: dict[Spread, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    survivals: dict[Spread, Survival] = field(default_factory=dict)
+
+    def survival(self, spread: Spread) -> Survival:
+        """How long parcels take, by a spread of hours: worked out once for all percentiles."""
+        if spread not in self.survivals:
+            self.survivals[spread] = survival(spread, self.spreads[spread], self.as_of)
+        return self.survivals[spread]
 
 
 def totals(
@@ -79,9 +87,12 @@ def add_spreads(
         DayBucket.objects.filter(part, wanted).order_by().values_list(*names).annotate(sum=Sum("number"))
         for part in days_and_months(filters, by)
     ]
-    for *key, spread, bucket, number in parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]:
+    summed: dict[tuple, Counter[int]] = defaultdict(Counter)
+    for *key, bucket, number in parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]:
         if number:
-            found.setdefault(group(by, key), Totals(filters.as_of)).spreads[Spread(spread)][bucket] += number
+            summed[tuple(key)][bucket] += number
+    for (*key, spread), buckets in summed.items():
+        found.setdefault(group(by, key), Totals(filters.as_of)).spreads[Spread(spread)].update(buckets)
 
 
 def days_and_months(filters: Filters, by: str) -> list[Q]:
