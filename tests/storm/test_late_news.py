@@ -28,7 +28,7 @@ FRESH_EACH = 20  # one in so many is of this minute
 PER_MINUTE = 6  # a slot each eleven seconds: the drain does not wait for one
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_late_news_are_not_told_and_fresh_ones_stay_in_the_budget(settings: Any) -> None:
     settings.JOB_THREADS = 1
     brand = make.make_brand(mails_per_minute=PER_MINUTE)
