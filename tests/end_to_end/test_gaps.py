@@ -74,7 +74,7 @@ def wrong_states(world: World) -> list[str]:
 def test_one_sweep_mends_all_that_lost_messages_and_webhooks_left_wrong(world: World, share: float) -> None:
     dice = random.Random(7)
     lose(world, share)
-    orders = [world.order(parcel(f"003404341610940{n:05d}"), number=f"DE-{n}") for n in range(40)]
+    orders = [world.order(parcel(f"003404341610940{n:05d}"), number=f"DE-{n}") for n in range(24)]
     world.work()
     scan_some(world, dice, "InTransit")
     world.work()

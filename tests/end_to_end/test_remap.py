@@ -26,7 +26,7 @@ from tracking.services.replace import release
 
 NUMBER, OTHER = "00340434161094000001", "00340434161094000002"
 # A thousand with ``STORM_FORM=long``, as `make storm` sets it. The worker is killed in the middle of a chunk of fifty.
-MANY, KILLED_AT = (1_000, 325) if os.environ.get("STORM_FORM") == "long" else (250, 125)
+MANY, KILLED_AT = (1_000, 325) if os.environ.get("STORM_FORM") == "long" else (150, 125)
 
 
 def begin(parcels: list[Parcel], target: dict[str, Any]) -> Remap:

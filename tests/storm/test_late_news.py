@@ -22,7 +22,7 @@ from tracking.enums import ParcelStatus, ReceiptState, Source
 from tracking.models import Message, Order, Parcel, Receipt, Tracking
 from tracking.services.pump import drain_everything
 
-NUMBER = 100_000 if os.environ.get("STORM_FORM") == "long" else 600
+NUMBER = 100_000 if os.environ.get("STORM_FORM") == "long" else 240
 PIECE = 500
 FRESH_EACH = 20  # one in so many is of this minute
 PER_MINUTE = 6  # a slot each eleven seconds: the drain does not wait for one
