@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from django.db.models import Model
@@ -167,11 +167,11 @@ def lines(parts: list[Any]) -> SafeString | str:
     return format_html_join("", '<span class="tb-line">{}</span>', ((part,) for part in parts)) or NOTHING
 
 
-def when(at: datetime | None) -> SafeString | str:
-    """A moment in the console's time zone, to the minute; a dash for None."""
+def when(at: datetime | None, zone: tzinfo | None = None) -> SafeString | str:
+    """A moment by the clock of this zone, else of the console's, to the minute; a dash for None."""
     if at is None:
         return NOTHING
-    local = timezone.localtime(at)
+    local = timezone.localtime(at, zone)
     words = date_format(local, "j M Y, H:i")
     return format_html(
         '<time class="tb-time" datetime="{}" title="{}">{}</time>', at.isoformat(), local.tzname(), words

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from django.contrib import admin, messages
@@ -60,10 +61,10 @@ def state_badge(row: Message) -> SafeString:
     return badge(row.get_state_display(), MESSAGE_TONES[row.state])
 
 
-def when_of(row: Message) -> SafeString | str:
-    """When it was sent, or will be; a dash for what never is."""
+def when_of(row: Message, zone: tzinfo | None = None) -> SafeString | str:
+    """When it was sent, or will be, by that clock; a dash for what never is."""
     at = row.sent_at or row.sending_at or (row.due_at if row.state == MessageState.PLANNED else None)
-    return shown_time(at) if at else NOTHING
+    return shown_time(at, zone) if at else NOTHING
 
 
 def why_of(row: Message) -> str:
@@ -95,7 +96,7 @@ def told_section(shown: ShownOrder) -> Block | None:
                 kind_of(row),
                 link(parcels[row.parcel_id]) if row.parcel_id in parcels else _("the whole order"),
                 state_badge(row),
-                when_of(row),
+                when_of(row, shown.zone),
                 two_lines(person(shown.request.user, row.recipient) or NOTHING, row.language),
                 why_of(row),
             ]

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, tzinfo
 from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
+from stores.zones import zone, zone_name
 from tracking.admin.base import Facts, Table, Text
 from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
@@ -83,6 +84,13 @@ class ShownOrder:
         """Codes of its story, its own first."""
         others = {tracking.correlation_id for tracking in self.trackings.values()} - {self.order.correlation_id}
         return [self.order.correlation_id, *sorted(others)]
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The clock of the order's store, else that of its destination; scans have that of their place."""
+        store = self.order.store
+        countries = [*(store.countries if store else []), self.order.destination_country]
+        return zone(zone_name(store.time_zone if store else "", countries))
 
     @cached_property
     def today(self) -> date:

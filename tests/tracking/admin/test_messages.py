@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ def test_order_page_tells_what_was_told_and_why_not_the_rest(admin_client: Clien
         "it did not happen",
     ):
         assert why in shown, why
+
+
+def test_times_of_messages_are_those_of_the_stores_clock_as_in_the_timeline(
+    admin_client: Client, parcel: Parcel
+) -> None:
+    store = make.make_store(parcel.order.project, time_zone="Asia/Tokyo")
+    Order.objects.filter(pk=parcel.order_id).update(store=store)
+    notify_order(parcel.order_id)
+    Message.objects.update(sent_at=datetime(2026, 11, 3, 20, 30, tzinfo=UTC))
+    shown = page(admin_client, parcel.order)
+    assert "4 Nov 2026, 05:30" in shown
+    assert "3 Nov 2026, 20:30" not in shown
 
 
 def test_who_may_not_see_people_sees_no_address(parcel: Parcel) -> None:

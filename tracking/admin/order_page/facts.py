@@ -45,7 +45,7 @@ def order_facts(shown: ShownOrder) -> Block:
     where = ", ".join(part for part in (person(user, place), order.destination_country) if part)
     rows: list[tuple[Any, Any]] = [
         (_("Store"), story.store_of(order)),
-        (_("Ordered"), when(order.ordered_at)),
+        (_("Ordered"), when(order.ordered_at, shown.zone)),
         (_("Shopper"), person(user, order.customer_email) or NOTHING),
         (_("Goes to"), where or NOTHING),
         (_("Language"), order.locale or NOTHING),

@@ -60,7 +60,7 @@ def others_section(shown: ShownOrder) -> Block:
                 status_badge(status_of(order)),
                 two_lines(len(order.live_parcels), ""),
                 story.store_of(order),
-                when(order.ordered_at or order.created_at),
+                when(order.ordered_at or order.created_at, shown.zone),
             ]
             for order in rows
         ],

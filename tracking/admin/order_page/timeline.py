@@ -22,7 +22,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from stores.zones import zone, zone_name
 from tracking.admin import display, story_page
 from tracking.admin.display import DOUBTFUL, MOVING, WAITING, badge, person
 from tracking.admin.order_registry import TIMELINE, Block, Part, ShownOrder, order_section
@@ -81,10 +80,10 @@ def timeline_section(shown: ShownOrder) -> Block:
     facts = {
         "filters": filters(shown, mine, kind, parcel),
         "parcels": parcel_filters(shown, kind, parcel),
-        "days": by_day(wanted[:MOST_SHOWN], zone_of(shown)),
+        "days": by_day(wanted[:MOST_SHOWN], shown.zone),
         "is_cut": len(wanted) > MOST_SHOWN or has_more_scans or bool(story and story.is_cut),
         "most": MOST_SHOWN,
-        "zone": zone_of(shown),
+        "zone": shown.zone,
     }
     return Part(_("Timeline"), "admin/tracking/order/timeline.html", facts)
 
@@ -94,13 +93,6 @@ def is_wanted(row: Row, kind: str) -> bool:
     if kind == EVERYTHING:
         return True
     return row.kind == kind if kind else not row.is_technical
-
-
-def zone_of(shown: ShownOrder) -> tzinfo:
-    """The clock of the order's store, else that of its destination; scans have that of their place."""
-    store = shown.order.store
-    countries = [*(store.countries if store else []), shown.order.destination_country]
-    return zone(zone_name(store.time_zone if store else "", countries))
 
 
 # -- Scans
@@ -189,7 +181,7 @@ def story_rows(shown: ShownOrder, story: Story | None) -> Iterable[Row]:
     by_ending: dict[str, set[int]] = {}
     for parcel in shown.parcels:
         by_ending.setdefault(ending(str(parcel)), set()).add(parcel.pk)
-    zone = zone_of(shown)
+    zone = shown.zone
     for entry in story.entries:
         yield Row(
             entry.kind,
