@@ -37,6 +37,7 @@ STORES = {
 }
 WEIGHTS = [50, 15, 15, 12, 8]
 WEEK = 7
+DAYS_BEFORE = 80  # of so many days are the orders before, of the orders of a day, a store and a course
 MONTHS = """
 INSERT INTO analytics_daybucket (cohort, spread, day, slice_id, bucket, number)
 SELECT cohort + 2, spread, date_trunc('month', day)::date, slice_id, bucket, sum(number) FROM analytics_daybucket
@@ -85,10 +86,13 @@ def seed_days(days: int = 364) -> None:
         for at, measure in enumerate((LAG_TO_US, LAG_TO_COMMERCETOOLS)):
             columns = {"upstream": "'aftership:main'", "measure": f"'{measure}'", "bucket": f"n / {days}"}
             insert(ServiceDay, days * 12, columns | {"number": "900", "day": day}, first=at * 12 * days + days)
-        numbers = {"orders": "900", "ripe_30": "800", "ripe_60": "700", "ripe_90": "600", "again_30": "60"}
+        numbers = {"orders": "11", "ripe_30": "10", "ripe_60": "9", "ripe_90": "8", "again_30": "1"}
+        ago = f"n / {days * len(STORES)} * 4"  # days since the shopper's order before; 0: there is none
+        before = f"CASE WHEN {ago} = 0 THEN 0 ELSE ({day}) - date '0001-01-01' + 1 - {ago} END"
         for course in Course.values:
             places = {"project_id": "1", "store_id": f"1 + n / {days} % 5", "course": f"'{course}'"}
-            insert(RepeatDay, days * len(STORES), places | numbers | {"day": day}, first=0)
+            days_of_course = places | numbers | {"day": day, "previous": before}
+            insert(RepeatDay, days * len(STORES) * DAYS_BEFORE, days_of_course, first=0)
         mails = {"store_id": f"1 + n / {days} % 5", "told": "900", "sent": "800", "reported": "700", "arrived": "690"}
         insert(MailDay, days * len(STORES), mails | {"day": day}, first=0)
         insert(Contact, days * 500, {
