@@ -1,4 +1,4 @@
-"""A storm of old webhooks: nothing stale is sent, and what is fresh stays in the mail budget.
+"""A storm of old webhooks, ten of each parcel, shuffled: nothing stale is sent, and the fresh stays in the mail budget.
 
 ``STORM_FORM=long``, as ``make storm`` sets it, sends a hundred thousand of them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +23,11 @@ from tracking.enums import ParcelStatus, ReceiptState, Source
 from tracking.models import Message, Order, Parcel, Receipt, Tracking
 from tracking.services.pump import drain_everything
 
-NUMBER = 100_000 if os.environ.get("STORM_FORM") == "long" else 240
+WEBHOOKS = 100_000 if os.environ.get("STORM_FORM") == "long" else 1_000
+EACH = 10  # of a parcel: announced nine times, then in transit
+NUMBER = WEBHOOKS // EACH
 PIECE = 500
-FRESH_EACH = 20  # one in so many is of this minute
+FRESH_EACH = 20  # of so many parcels one is in transit since this minute, the others since five days ago
 PER_MINUTE = 6  # a slot each eleven seconds: the drain does not wait for one
 
 
@@ -33,11 +36,15 @@ def test_late_news_are_not_told_and_fresh_ones_stay_in_the_budget(settings: Any)
     settings.JOB_THREADS = 1
     brand = make.make_brand(mails_per_minute=PER_MINUTE)
     route = make.make_route(brand=brand, notify="platform")
-    now = timezone.now()
-    for first in range(0, NUMBER, PIECE):  # a transaction that is idle for a minute, making rows, is ended
+    now, chance = timezone.now(), random.Random(7)
+    for first in range(0, NUMBER, PIECE):
         piece = range(first, min(first + PIECE, NUMBER))
         ids = world(route, now, piece)
-        Receipt.objects.bulk_create([receipt(route.account, pk, n, now) for n, pk in zip(piece, ids, strict=True)])
+        late = [
+            receipt(route.account, pk, n, turn, now) for n, pk in zip(piece, ids, strict=True) for turn in range(EACH)
+        ]
+        chance.shuffle(late)
+        Receipt.objects.bulk_create(late)
     began = time.monotonic()
     drain_everything()
     minutes = (time.monotonic() - began) / 60
@@ -46,8 +53,10 @@ def test_late_news_are_not_told_and_fresh_ones_stay_in_the_budget(settings: Any)
     assert told <= {"sent", "planned"}
     assert Message.objects.filter(state="skipped", reason__startswith="stale").count() == NUMBER - fresh
     assert Message.objects.filter(state__in=["sent", "planned"]).count() == fresh
+    assert set(Message.objects.values_list("kind")) == {("in_transit",)}
     assert len(mail.outbox) == Message.objects.filter(state="sent").count()
     assert 1 <= len(mail.outbox) <= PER_MINUTE * (minutes + 1)
+    assert Receipt.objects.count() == WEBHOOKS
     assert not Receipt.objects.filter(state=ReceiptState.PENDING).exists()
     assert Brand.objects.count() == 1
 
@@ -77,19 +86,29 @@ def world(route: Route, now: datetime, numbers: range) -> list[str]:
     return [tracking.pk for tracking in trackings]
 
 
-def receipt(account: AfterShipAccount, pk: str, n: int, now: datetime) -> Receipt:
-    """The webhook of a first scan: of this minute, or of five days ago."""
-    at = (now - timedelta(minutes=1) if n % FRESH_EACH == 0 else now - timedelta(days=5)).isoformat(timespec="seconds")
-    scan = SCAN | {"checkpoint_time": at, "created_at": at, "hash": f"{n:040x}"}
-    message = ENVELOPE["msg"] | {"id": pk, "tag": "InTransit", "subtag": "InTransit_003", "updated_at": at}
+def receipt(account: AfterShipAccount, pk: str, n: int, turn: int, now: datetime) -> Receipt:
+    """The webhook of a parcel's ``turn``: the last one is its first scan, of this minute or of five days ago."""
+    is_scan = turn == EACH - 1
+    before = timedelta(minutes=1) if is_scan and n % FRESH_EACH == 0 else timedelta(days=4 + EACH - turn)
+    at = (now - before).isoformat(timespec="seconds")
+    tag, subtag = ("InTransit", "InTransit_003") if is_scan else ("InfoReceived", "InfoReceived_001")
+    event = f"e-{n}-{turn}"
+    scan = SCAN | {
+        "checkpoint_time": at,
+        "created_at": at,
+        "hash": f"{n:030x}{turn:010x}",
+        "tag": tag,
+        "subtag": subtag,
+    }
+    message = ENVELOPE["msg"] | {"id": pk, "tag": tag, "subtag": subtag, "updated_at": at}
     message |= {"checkpoints": [scan], "tracking_number": f"N{n:09}"}
     return Receipt(
         source=Source.AFTERSHIP,
         endpoint=account.key,
-        event_id=f"e-{n}",
-        body=json.dumps(ENVELOPE | {"event_id": f"e-{n}", "msg": message}).encode(),
+        event_id=event,
+        body=json.dumps(ENVELOPE | {"event_id": event, "msg": message}).encode(),
         next_attempt_at=now,
         received_at=now,
-        request_id=f"R{n}",
-        correlation_id=f"R{n}",
+        request_id=f"R{n}-{turn}",
+        correlation_id=f"R{n}-{turn}",
     )
