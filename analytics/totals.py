@@ -81,6 +81,7 @@ def add_spreads(
     columns: tuple[str, ...],
     by: str,
 ) -> None:
+    """The database sums up each range of the index by itself; what the ranges have in common is added here."""
     names = (*columns, "spread", "bucket")
     wanted = of_slices & Q(spread__in=sorted(int(spread) for spread in spreads))
     parts = [
