@@ -47,7 +47,7 @@ def seed(parcels: int) -> None:
         insert(Order, parcels, {
             "id": "n", "project_id": str(project.pk), "commercetools_id": "md5('o' || n)", "correlation_id": "'BENCH'",
             "destination_country": "(array['DE', 'AT', 'CH'])[1 + n % 3]", "order_state": "'Open'",
-            "ordered_at": READY,
+            "ordered_at": READY, "shopper_key": "md5('s' || n / 2)",
         })  # fmt: skip
         insert(Tracking, parcels, {
             "id": "md5('t' || n)", "account_id": str(account.pk), "aftership_id": "md5('t' || n)", "courier": courier,

@@ -16,7 +16,7 @@ def main() -> None:
     from tracking.services import runs
 
     started = time.perf_counter()
-    run = rebuild.begin()
+    run = rebuild.begin(is_whole=True)
     runs.go(run, rebuild.walk)
     seconds, peak_mb = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "parcels": run.counts["parcels"]}))
