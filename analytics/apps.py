@@ -25,7 +25,7 @@ class AnalyticsConfig(AppConfig):
             add_rule(f"analytics.{model}", by_store("slice__store_id"))
         for model in ("FigureState", "ServiceDay"):
             add_rule(f"analytics.{model}", everyone)
-        for model in ("RepeatDay", "MailDay"):
+        for model in ("RepeatDay", "RepeatMonth", "MailDay"):
             add_rule(f"analytics.{model}", by_store("store_id"))
         add_rule("analytics.RepeatMark", nobody)
         add_rule("analytics.Summary", lambda stores: Q(store=None) | Q(store__in=stores))

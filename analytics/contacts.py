@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from itertools import pairwise
-from typing import Any
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, IntegerField, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -91,9 +89,9 @@ def so_far() -> ExpressionWrapper:
 
 def by_hours(rows: QuerySet[Contact]) -> Counter[int]:
     """How many took how long: counted by the database, by bucket of HOURS, the last one beyond all."""
-    took_up_to: dict[str, Any] = {f"le_{one}": Count("pk", filter=Q(took__lte=timedelta(hours=one))) for one in HOURS}
-    sums = [0, *rows.aggregate(**took_up_to, all=Count("pk")).values()]
-    return Counter({n: up_to - before for n, (before, up_to) in enumerate(pairwise(sums)) if up_to > before})
+    up_to = [When(took__lte=timedelta(hours=one), then=n) for n, one in enumerate(HOURS)]
+    bucket = Case(*up_to, default=len(HOURS), output_field=IntegerField())
+    return Counter(dict(rows.order_by().values_list(bucket).annotate(n=Count("pk"))))
 
 
 def stores_of(filters: Filters) -> dict[str, tuple[str | int, ...]]:

@@ -241,12 +241,15 @@ class ServiceDay(models.Model):
         return f"{self.day} {self.upstream} {self.measure}: {self.number}"
 
 
-class RepeatDay(models.Model):
-    """Orders of one day (of the hand-over of their first parcel) and store, by how their delivery went; of those that
-    ended at least 30, 60 or 90 days ago (``ripe``), how many were followed by another of the same shopper (``again``).
+class RepeatSums(models.Model):
+    """Orders of one store by how their delivery went; of those that ended at least 30, 60 or 90 days ago (``ripe``),
+    how many were followed by another of the same shopper (``again``). Their day is that of the hand-over of the first
+    parcel.
 
     ``previous`` makes people of orders: those rows whose previous day is before a period are its shoppers, each once.
     """
+
+    NUMBERS = ("orders", "ripe_30", "ripe_60", "ripe_90", "again_30", "again_60", "again_90")
 
     day = models.DateField()
     project_id = models.BigIntegerField()
@@ -264,6 +267,16 @@ class RepeatDay(models.Model):
     again_90 = models.IntegerField(default=0)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.store_id} {self.course}: {self.orders}"
+
+
+class RepeatDay(RepeatSums):
+    """Those of one day."""
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["day", "project_id", "store_id", "course", "previous"], name="repeat_day_once"
@@ -278,8 +291,16 @@ class RepeatDay(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.day} {self.store_id} {self.course}: {self.orders}"
+
+class RepeatMonth(RepeatSums):
+    """Those of one month, whose first ``day`` is: added up from its days whenever one of them changed."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "project_id", "store_id", "course", "previous"], name="repeat_month_once"
+            ),
+        ]
 
 
 class MailDay(models.Model):

@@ -24,12 +24,12 @@ from analytics.counted import Sums
 from analytics.facts import VERSION
 from analytics.models import DayBucket, DayCount, FigureState, ParcelFact
 from analytics.names import BY_MONTH, COUNTS, Cohort
+from analytics.periods import next_month
 from analytics.roll_ups import add
 from analytics.service import count_day
 from analytics.service import next_day as next_service_day
 from analytics.shopper_days import next_day as next_shopper_day
 from analytics.shopper_days import refresh_day
-from analytics.totals import next_month
 from tracking.enums import RunKind
 from tracking.models import Parcel, Run
 from tracking.services import runs

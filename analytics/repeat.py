@@ -22,14 +22,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+from django.db import connection
 from django.db.models import Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import LONGEST, Filters
 from analytics.kpi import Figure, share_of
-from analytics.models import ParcelFact, RepeatDay
+from analytics.models import ParcelFact, RepeatDay, RepeatMonth
 from analytics.names import Course, has
+from analytics.periods import next_month, parts_of
 from tracking.models import Order
 
 WINDOWS = (30, 60, 90)
@@ -39,6 +41,7 @@ NOT_RIPE = _("shoppers whose window has not passed")
 ENDED_BADLY = ("troubled", "returned", "lost", "damaged", "disposed")
 
 
+KEY = ("project_id", "store_id", "course", "previous")
 Place = tuple[int, int]  # project, store
 SumKey = tuple[int, int, Course, int]  # place, course, previous
 
@@ -61,16 +64,38 @@ class Shopper:
     ended: list[tuple[date, int]] = field(default_factory=list)
 
 
-def count_orders(day: date) -> None:
-    """Make one day's rows anew from facts and orders, in the transaction of whoever holds the day's mark."""
+def count_orders(day: date) -> bool:
+    """Make one day's rows anew from facts and orders, in the transaction of whoever holds the day's mark; returns
+    whether they differ from what was there.
+    """
     sums: dict[SumKey, Counter[str]] = defaultdict(Counter)
     for orders in chunks(orders_of(day)):
         add_orders(sums, orders, timezone.now())
-    RepeatDay.objects.filter(day=day).delete()
+    made = {key: tuple(numbers[name] for name in RepeatDay.NUMBERS) for key, numbers in sums.items()}
+    stored = RepeatDay.objects.filter(day=day)
+    if {row[: len(KEY)]: row[len(KEY) :] for row in stored.values_list(*KEY, *RepeatDay.NUMBERS)} == made:
+        return False
+    stored.delete()
     RepeatDay.objects.bulk_create(
-        RepeatDay(day=day, project_id=project, store_id=store, course=course, previous=previous, **numbers)
-        for (project, store, course, previous), numbers in sorted(sums.items())
+        RepeatDay(day=day, **dict(zip((*KEY, *RepeatDay.NUMBERS), (*key, *numbers), strict=True)))
+        for key, numbers in sorted(made.items())
     )
+    return True
+
+
+def add_up_month(day: date) -> None:
+    """Make the rows of the day's month anew from those of its days. The caller's transaction holds the lock of sums."""
+    first = day.replace(day=1)
+    RepeatMonth.objects.filter(day=first).delete()
+    keys, numbers = ", ".join(KEY), RepeatDay.NUMBERS
+    days, months = RepeatDay._meta.db_table, RepeatMonth._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {months} (day, {keys}, {', '.join(numbers)}) "  # noqa: S608 names of our models
+            f"SELECT %s, {keys}, {', '.join(f'SUM({name})' for name in numbers)} FROM {days} "
+            f"WHERE day >= %s AND day < %s GROUP BY {keys}",
+            [connection.ops.adapt_datefield_value(one) for one in (first, first, next_month(first))],
+        )
 
 
 def orders_of(day: date) -> Iterator[int]:
@@ -196,12 +221,13 @@ class Repeat:
 
 def repeat(filters: Filters) -> list[Repeat]:
     """By course, in their order; filters by courier, channel or destination do not apply to whole orders. One query."""
-    names = [f"{kind}_{window}" for kind in ("ripe", "again") for window in WINDOWS]
     is_first = Q(previous__lt=filters.first.toordinal())  # those whose shoppers had none before it in the period
-    sums = {f"sum_{name}": Sum(name, filter=is_first, default=0) for name in ("orders", *names)}
-    found = rows_of(filters).order_by().values("course").annotate(shipped=Sum("orders"), **sums)
-    rows = {row["course"]: row for row in found}
-    return [repeat_of(Course(course), row) for course in Course.values if (row := rows.get(course))]
+    sums = {f"sum_{name}": Sum(name, filter=is_first, default=0) for name in RepeatDay.NUMBERS}
+    parts = [rows.order_by().values_list("course").annotate(shipped=Sum("orders"), **sums) for rows in rows_of(filters)]
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for course, *numbers in parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]:
+        found[course].update(dict(zip(("shipped", *sums), numbers, strict=True)))
+    return [repeat_of(Course(course), found[course]) for course in Course.values if course in found]
 
 
 def repeat_of(course: Course, row: Mapping[str, int]) -> Repeat:
@@ -214,5 +240,10 @@ def repeat_of(course: Course, row: Mapping[str, int]) -> Repeat:
     )
 
 
-def rows_of(filters: Filters) -> QuerySet[RepeatDay]:
-    return RepeatDay.objects.filter(filters.of_stores(), day__gte=filters.first, day__lte=filters.last)
+def rows_of(filters: Filters) -> list[QuerySet[RepeatDay] | QuerySet[RepeatMonth]]:
+    """The rows that make up the period: whole months as such, and the days at its ends."""
+    ranges = [
+        (RepeatDay if part.is_days else RepeatMonth, {"day__gte": part.first, "day__lte": part.last})
+        for part in parts_of(filters.first, filters.last)
+    ]
+    return [model.objects.filter(filters.of_stores(), **days) for model, days in ranges]

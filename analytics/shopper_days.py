@@ -1,6 +1,6 @@
 """Days of shoppers: who ordered again, and what was mailed. Looked at again until nothing of them can change.
 
-a day whose turn it is ─ refresh_day ─┬─ repeat ─> RepeatDay
+a day whose turn it is ─ refresh_day ─┬─ repeat ─> RepeatDay ─> RepeatMonth
                                       └─ mails  ─> MailDay
 """
 
@@ -17,7 +17,8 @@ from django.utils import timezone
 from analytics.mails import count_mails
 from analytics.models import DayCount, FigureState, MailDay, RepeatDay, RepeatMark
 from analytics.names import Cohort
-from analytics.repeat import count_orders
+from analytics.refresh import lock
+from analytics.repeat import add_up_month, count_orders
 from tracking.models import Message
 
 LOOKED_AT_DAYS = 90 + 60  # the last window, and how long a delivery may take
@@ -69,8 +70,11 @@ def next_day(after: date) -> date | None:
 
 @transaction.atomic
 def refresh_day(day: date) -> None:
-    """Make one day's rows anew, replaced as a whole."""
+    """Make one day's rows anew, replaced as a whole, and those of its month where they changed."""
     mark, _made = RepeatMark.objects.update_or_create(pk=day, defaults={"made_at": timezone.now()})
     RepeatMark.objects.select_for_update().get(pk=mark.pk)
-    count_orders(day)
+    has_changed = count_orders(day)
     count_mails(day)
+    if has_changed:
+        lock()  # two days of one month: the second one sees what the first has written
+        add_up_month(day)

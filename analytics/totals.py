@@ -16,6 +16,7 @@ from django.db.models import Q, Sum
 from analytics.filters import Filters
 from analytics.models import DayBucket, DayCount
 from analytics.names import BY_MONTH, COUNTS, Spread
+from analytics.periods import parts_of
 from analytics.statistics import Survival, survival
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
@@ -101,19 +102,12 @@ def days_and_months(filters: Filters, by: str) -> list[Q]:
 
     Each of these is one range of the index. As one condition with OR, the planner read the whole index: 2 s of a year.
     """
-    first, last = filters.first, filters.last
-    months_from = first if first.day == 1 else next_month(first)
-    days_from = (last + timedelta(days=1)).replace(day=1)  # of the month that is not whole
-    if by in ("day", "week") or months_from >= days_from:
-        return [Q(cohort=filters.cohort, day__gte=first, day__lte=last)]
-    months = Q(cohort=filters.cohort + BY_MONTH, day__gte=months_from, day__lt=days_from)
-    before = Q(cohort=filters.cohort, day__gte=first, day__lt=months_from)
-    after = Q(cohort=filters.cohort, day__gte=days_from, day__lte=last)
-    return [months, *([before] if first < months_from else []), *([after] if days_from <= last else [])]
-
-
-def next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    if by in ("day", "week"):
+        return [Q(cohort=filters.cohort, day__gte=filters.first, day__lte=filters.last)]
+    return [
+        Q(cohort=filters.cohort + (0 if part.is_days else BY_MONTH), day__gte=part.first, day__lte=part.last)
+        for part in parts_of(filters.first, filters.last)
+    ]
 
 
 def grouped(rows, columns: tuple[str, ...], sums) -> Iterable[tuple]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from analytics.filters import Filters
-from analytics.models import FigureState, RepeatDay, RepeatMark
+from analytics.models import FigureState, RepeatDay, RepeatMark, RepeatMonth
 from analytics.names import Course
 from analytics.refresh import drain
 from analytics.repeat import repeat
@@ -21,6 +22,7 @@ from analytics.shopper_days import every_day, refresh_day, refresh_stale
 from analytics.statistics import wilson
 from tests import factories as make
 from tests.analytics.worlds import DAY, MONDAY, World, clock, told
+from tracking.models import Order
 from tracking.services.shoppers import shopper_key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -198,6 +200,45 @@ def test_order_counts_once_on_the_day_of_its_first_parcel(world: World) -> None:
     assert list(RepeatDay.objects.values_list("day", "course", "orders")) == [(DAY, "on_time", 1)]
 
 
+def test_months_are_the_sums_of_their_days_and_follow_them(world: World) -> None:
+    """Days of October and November, and a shopper of both; a whole month is read from its own rows."""
+    gone = days_later(world, 1, 3)
+    for number, day in ((1, 5), (2, 5), (1, 30), (3, 33), (2, 50)):
+        days_later(world, number, day)
+    counted()
+    assert sums(RepeatMonth) == sums(RepeatDay)
+    assert set(sums(RepeatMonth)) == {(2026, 10), (2026, 11)}
+    months = Filters(date(2026, 10, 1), date(2026, 11, 30), as_of=DAY)
+    as_days = Filters(date(2026, 10, 2), date(2026, 11, 29), as_of=DAY)
+    assert shown(months) == shown(as_days) == {Course.ON_TIME: (3, 1, 2, 2)}
+    RepeatMonth.objects.filter(day=date(2026, 11, 1)).update(orders=100)
+    assert sum(one.shipped for one in repeat(months)) > 100
+
+    gone.removed_at = timezone.now()
+    gone.save()
+    Order.objects.filter(parcels=gone).update(ordered_at=MONDAY - timedelta(days=900))
+    counted()
+    assert sums(RepeatMonth)[(2026, 10)] == sums(RepeatDay)[(2026, 10)]
+
+
+def sums(model: type[RepeatDay] | type[RepeatMonth]) -> dict[tuple[int, int], Counter[Any]]:
+    """By month, the numbers of each store, course and previous day."""
+    found: dict[tuple[int, int], Counter[Any]] = defaultdict(Counter)
+    for row in model.objects.all():
+        for name in RepeatDay.NUMBERS:
+            key = (row.project_id, row.store_id, row.course, row.previous, name)
+            found[row.day.year, row.day.month][key] += getattr(row, name)
+    return dict(found)
+
+
+def test_day_that_is_as_it_was_is_not_written_again(world: World) -> None:
+    on_time(world, 1)
+    counted()
+    kept = [*RepeatDay.objects.values_list("pk"), *RepeatMonth.objects.values_list("pk")]
+    refresh_day(DAY)
+    assert [*RepeatDay.objects.values_list("pk"), *RepeatMonth.objects.values_list("pk")] == kept != []
+
+
 def test_stores_that_may_not_be_seen_are_left_out(world: World) -> None:
     on_time(world, 1)
     assert counted() == {Course.ON_TIME: (1, 0, 0, 0)}
@@ -258,7 +299,7 @@ purchases = st.builds(
 )
 
 
-@given(st.lists(purchases, max_size=12), st.integers(0, 60), st.integers(0, 60), st.integers(0, 140))
+@given(st.lists(purchases, max_size=12), st.integers(0, 60), st.integers(0, 90), st.integers(0, 140))
 @settings(
     max_examples=15,
     phases=(Phase.generate,),

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from analytics.counted import Sums, counted_as
 from analytics.facts import COLUMNS, fact_of, slice_of
-from analytics.models import DayBucket, DayCount, MailDay, ParcelFact, RepeatDay, ServiceDay
+from analytics.models import DayBucket, DayCount, MailDay, ParcelFact, RepeatDay, RepeatMonth, ServiceDay
 from analytics.names import COUNTS, Course
 from analytics.refresh import slice_ids
+from analytics.repeat import add_up_month
 from analytics.roll_ups import add
 from analytics.service import COMPARED, DRIFT, LAG_TO_COMMERCETOOLS, LAG_TO_US, WRITES
 from stores.models import Project
@@ -79,7 +80,7 @@ def seed_days(days: int = 364) -> None:
     """What other pages sum up: a year of our own service, of orders that came again, of mails, and tickets."""
     day = f"date '{LAST_DAY}' - (n % {days})"
     project, _ = Project.objects.get_or_create(key="figures", defaults={"client_id": "none", "client_secret": "none"})
-    with bare_tables(ServiceDay, RepeatDay, MailDay, Contact):
+    with bare_tables(ServiceDay, RepeatDay, RepeatMonth, MailDay, Contact):
         for at, measure in enumerate((*ReceiptEffect.values, WRITES, DRIFT, COMPARED)):
             columns = {"upstream": "'aftership:main'", "measure": f"'{measure}'", "bucket": "0", "number": "2000"}
             insert(ServiceDay, days, columns | {"day": day}, first=at * days + 1)
@@ -93,6 +94,8 @@ def seed_days(days: int = 364) -> None:
             places = {"project_id": "1", "store_id": f"1 + n / {days} % 5", "course": f"'{course}'"}
             days_of_course = places | numbers | {"day": day, "previous": before}
             insert(RepeatDay, days * len(STORES) * DAYS_BEFORE, days_of_course, first=0)
+        for first in RepeatDay.objects.dates("day", "month"):
+            add_up_month(first)
         mails = {"store_id": f"1 + n / {days} % 5", "told": "900", "sent": "800", "reported": "700", "arrived": "690"}
         insert(MailDay, days * len(STORES), mails | {"day": day}, first=0)
         insert(Contact, days * 500, {
