@@ -101,7 +101,7 @@ def facts(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
 def shoppers(at: list[int], counts: Counter[str]) -> Iterator[list[int]]:
     """Who ordered again and what was mailed, of every day; yields the day it got to."""
     for day in walk_days(next_shopper_day, at):
-        refresh_day(day)
+        refresh_day(day, is_rebuild=True)
         counts["shopper_days"] += 1
         yield [day.toordinal()]
 

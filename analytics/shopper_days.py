@@ -69,12 +69,12 @@ def next_day(after: date) -> date | None:
 
 
 @transaction.atomic
-def refresh_day(day: date) -> None:
-    """Make one day's rows anew, replaced as a whole, and those of its month where they changed."""
+def refresh_day(day: date, *, is_rebuild: bool = False) -> None:
+    """Make one day's rows anew, replaced as a whole; those of its month where they changed, in a rebuild always."""
     mark, _made = RepeatMark.objects.update_or_create(pk=day, defaults={"made_at": timezone.now()})
     RepeatMark.objects.select_for_update().get(pk=mark.pk)
     has_changed = count_orders(day)
     count_mails(day)
-    if has_changed:
+    if has_changed or is_rebuild:
         lock()  # two days of one month: the second one sees what the first has written
         add_up_month(day)

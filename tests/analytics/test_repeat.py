@@ -13,6 +13,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from analytics import rebuild
 from analytics.filters import Filters
 from analytics.models import FigureState, RepeatDay, RepeatMark, RepeatMonth
 from analytics.names import Course
@@ -214,6 +215,8 @@ def test_months_are_the_sums_of_their_days_and_follow_them(world: World) -> None
     RepeatMonth.objects.filter(day=date(2026, 11, 1)).update(orders=100)
     assert sum(one.shipped for one in repeat(months)) > 100
 
+    list(rebuild.shoppers([], Counter()))
+    assert sums(RepeatMonth) == sums(RepeatDay), "a rebuild mends them"
     gone.removed_at = timezone.now()
     gone.save()
     Order.objects.filter(parcels=gone).update(ordered_at=MONDAY - timedelta(days=900))
