@@ -104,7 +104,8 @@ class Filters:
         """For rows of sums: those of the slices, by keys that are asked for here; a join costs more than reading them.
 
         A few are named, which the database looks up in its index. It goes through the period anew for each,
-        so of many the others are named: a condition that no index answers, and the period is read once.
+        so of many the others are named: a condition that no index answers, and the period is read once. A slice that is
+        made meanwhile is in neither list, and left out.
         """
         is_wanted = Case(When(pk__in=self.slices(), then=True), default=False)
         keys: dict[bool, list[int]] = {True: [], False: []}
@@ -112,7 +113,8 @@ class Filters:
             keys[mark].append(key)
         if len(keys[True]) <= FEW:
             return Q(slice__in=keys[True])
-        return ~Q(slice__in=keys[False]) if keys[False] else Q()
+        known = Q(slice__lte=max(map(max, filter(None, keys.values()))))
+        return known & ~Q(slice__in=keys[False]) if keys[False] else known
 
     def facts(self) -> QuerySet[ParcelFact]:
         """The parcels that the figures are of."""

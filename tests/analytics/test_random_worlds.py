@@ -270,6 +270,21 @@ def test_choice_is_the_same_whether_its_slices_or_the_others_are_named(
         assert (found.counts["created"], sum(found.spreads[Spread.PROCESSING].values())) == (expected, expected)
 
 
+def test_slice_that_is_made_between_two_queries_is_not_shown_to_who_may_not_see_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(analytics_filters, "FEW", 0)
+    world = World()
+    world.parcel("lost", ready=12)
+    refresh.drain()
+    filters = Filters(DAY, DAY, as_of=AS_OF, seen=frozenset({world.store.pk}))
+    of_slices = filters.of_slices()
+    World().parcel("lost", ready=12)
+    refresh.drain()
+    assert DayCount.objects.filter(cohort=Cohort.HANDOVER, day=DAY).count() == 2
+    assert DayCount.objects.filter(of_slices, cohort=Cohort.HANDOVER, day=DAY).count() == 1
+
+
 def test_spreads_are_summed_up_from_their_index_alone() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
