@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tests.chromium import find_chromium
 
-# Tests that start servers and workers, or a browser, and wait for them; the storm is with the others, which end first.
-PROGRAMS = ("tests/end_to_end",)
+# Tests that start servers and workers, or a browser, and wait for them.
+PROGRAMS = ("tests/end_to_end", "tests/storm")
 BROWSER = ("tests/browser",)
 SLOWEST = "--durations=12"
 REPORTS = Path(__file__).resolve().parent.parent / "var" / "tests"
