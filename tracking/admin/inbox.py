@@ -95,6 +95,7 @@ class ReceiptAdmin(HistoryAdmin):
         return receipt.state != ReceiptState.PENDING
 
     def page(self, receipt: Receipt) -> Page:
+        """What came, what became of it, whom it concerns, and its body and headers as far as they may be kept."""
         body = bytes(receipt.body)
         return Page(
             headline=format_html("{} {}", receipt_badge(receipt.state), receipt.outcome or _("Waits to be taken in.")),

@@ -323,6 +323,7 @@ class ParcelAdmin(HistoryAdmin):
         return TemplateResponse(request, "admin/tracking/story.html", context)
 
     def page(self, parcel: Parcel) -> Page:
+        """The parcel with its tracking, scans and decisions, and what happened under its order's or tracking's code."""
         tracking, order = parcel.tracking, parcel.order
         codes = {order.correlation_id} | ({tracking.correlation_id} if tracking else set())
         ids = [tracking.pk] if tracking else []
@@ -355,6 +356,7 @@ def parcel_id(parcel: Parcel) -> Any:
 
 
 def parcel_facts(parcel: Parcel) -> list[tuple[str, Any]]:
+    """Names and values of what we know of the parcel itself, as it stands in commercetools."""
     return [
         (_("Order"), story.order_line(parcel.order)),
         (_("Tracking number"), parcel.tracking_number or _("none yet")),

@@ -152,6 +152,7 @@ class JobAdmin(HistoryAdmin):
         return job.dead_at is not None
 
     def page(self, job: Job) -> Page:
+        """What the job is about, how often it was tried, when it is due, and its calls."""
         attach_subjects([job])
         return Page(
             headline=format_html("{} {}", job_badge(job), job.last_error or job.get_kind_display()),
@@ -225,6 +226,7 @@ class AttemptAdmin(HistoryAdmin):
         return code_link(attempt.correlation_id)
 
     def page(self, attempt: Attempt) -> Page:
+        """One call: where to, what it said and what came back, redacted, and how long its job waits since."""
         return Page(
             headline=format_html("{} {}", outcome_badge(attempt.outcome, attempt.status), attempt.message),
             facts=[
@@ -366,6 +368,7 @@ class RunAdmin(HistoryAdmin):
         return age(run.seen_at)
 
     def page(self, run: Run) -> Page:
+        """How far the run got, what it counted and what it found."""
         return Page(
             headline=format_html("{} {}", self.shown_state(run), run.get_kind_display()),
             facts=[

@@ -101,6 +101,7 @@ class ProblemAdmin(HistoryAdmin):
         return replace(page, blocks=blocks, acts=problem_acts(request, problem))
 
     def page(self, problem: Problem) -> Page:
+        """The cause, the next step, who handles it, and the rows that it is about."""
         rows: list[tuple[str, Any]] = [
             (_("Next step"), _("none: it is closed") if problem.closed_at else problem.next_step),
             *handling_facts(problem),

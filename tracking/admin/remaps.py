@@ -137,6 +137,7 @@ class RemapAdmin(HistoryAdmin):
         return response
 
     def page(self, remap: Remap) -> Page:
+        """How far it is, what it changes, parcel by parcel, and what it left alone and why."""
         items = remap.items.select_related("parcel__order")
         counts = dict(items.order_by().values_list("state").annotate(n=Count("pk")))
         left_alone = items.filter(state__in=[RemapItemState.SKIPPED, RemapItemState.KEPT])
@@ -253,6 +254,7 @@ class StaffActionAdmin(HistoryAdmin):
         return code_link(action.correlation_id)
 
     def page(self, action: StaffAction) -> Page:
+        """Who did what to which order, when and why, and what was there before and after."""
         return Page(
             headline=format_html("{} {}", badge(action.get_kind_display()), action.summary),
             facts=[

@@ -112,6 +112,7 @@ class TrackingAdmin(HistoryAdmin):
         return age(tracking.updated_at)
 
     def page(self, tracking: Tracking) -> Page:
+        """The tracking with its parcels, scans and calls."""
         parcels: list[Parcel] = tracking.shown_on
         for parcel in parcels:
             parcel.tracking = tracking
@@ -149,6 +150,7 @@ def tracking_facts(tracking: Tracking) -> list[tuple[str, Any]]:
 
 
 def aftership_facts(tracking: Tracking) -> list[tuple[str, Any]]:
+    """Names and values of what stands at AfterShip: account, ids, courier asked for and found."""
     return [
         (_("Account"), link(tracking.account)),
         (_("AfterShip id"), code(tracking.aftership_id)),
@@ -222,6 +224,7 @@ class CheckpointAdmin(HistoryAdmin):
         return age(checkpoint.reported_at or checkpoint.created_at)
 
     def page(self, checkpoint: Checkpoint) -> Page:
+        """One scan: when, where and what, as the carrier said it and as we read it."""
         place = (*map(hidden, (checkpoint.city, checkpoint.state, checkpoint.postal_code)), checkpoint.country)
         return Page(
             headline=self.what(checkpoint),

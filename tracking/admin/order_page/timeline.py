@@ -108,6 +108,7 @@ def scans_of(shown: ShownOrder, parcel: int) -> tuple[list[Checkpoint], bool]:
 
 
 def scan_rows(shown: ShownOrder, scans: list[Checkpoint]) -> Iterable[Row]:
+    """A row for each scan, by the clock of its place, with its parcels, and why it counted for nothing where it did."""
     trackings = dict(shown.trackings)
     successors: dict[str, str] = {}
     for key, before in shown.earlier.items():
@@ -176,6 +177,7 @@ def raw_words(shown: ShownOrder, scan: Checkpoint) -> str:
 
 
 def story_rows(shown: ShownOrder, story: Story | None) -> Iterable[Row]:
+    """A row for each other entry of the story: messages, pushes, writes, acts of staff; with the parcels it names."""
     if story is None:
         return
     by_ending: dict[str, set[int]] = {}
