@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 
 import psycopg
@@ -57,5 +58,6 @@ def test_news_that_nobody_asked_for_is_looked_into(other: psycopg.Connection) ->
     pid = asked("SELECT pg_backend_pid()")
     connection.cursor().execute("LISTEN anything")
     other.execute("NOTIFY anything")
+    select.select([connection.connection.fileno()], [], [], 30)  # it is on its way, and may need a moment
     assert connection.is_usable()
     assert last_question(other, pid) == "SELECT 1"
