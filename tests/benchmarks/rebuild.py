@@ -24,7 +24,7 @@ def run(*, sizes: tuple[int, int]) -> list[str]:
         heading(f"Rebuild of figures: {parcels:,} parcels")
         seed(parcels)
         command = [sys.executable, "-m", "tests.benchmarks.rebuild_worker"]
-        answers.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        answers.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
         if answers[-1]["parcels"] != parcels or ParcelFact.objects.count() != parcels:
             raise RuntimeError(f"{answers[-1]['parcels']} of {parcels} parcels")
         note(f"{parcels / answers[-1]['seconds']:,.0f} parcels/s, {answers[-1]['peak_mb']:.0f} MB at the most")
