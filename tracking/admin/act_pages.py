@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from stores.models import Route
-from tracking import tasks
 from tracking.admin import remap_pages
 from tracking.admin.act_forms import ActForm
 from tracking.admin.acts import ACTS, Act
@@ -27,7 +26,7 @@ from tracking.enums import AtTarget
 from tracking.models import Parcel
 from tracking.services.deeds import Planned
 from tracking.services.marking import PlannedChange
-from tracking.services.remap import RemapConflict, RemapRefused, plan_for, start_remap
+from tracking.services.remap import plan_for
 from tracking.services.scope import visible
 
 
@@ -62,7 +61,7 @@ def act_on(request: HttpRequest, act: Act, ids: Sequence[int], *, is_asked: bool
     reason = request.POST.get("reason", "").replace("\x00", "").strip()[:MOST_REASON]
     if not reason:
         return shown(request, act, ids, form, target, is_reason_missing=True)
-    return start(request, act, ids, form, target, reason)
+    return remap_pages.start(request, ids, target, reason) or shown(request, act, ids, form, target)
 
 
 def allowed(request: HttpRequest, act: Act, ids: Sequence[int]) -> list[int]:
@@ -124,29 +123,6 @@ def shown(
 def kept(request: HttpRequest, form: ActForm) -> list[tuple[str, str]]:
     """What was chosen, for the next step."""
     return [(name, request.POST.get(name, "")) for name in form.fields if request.POST.get(name)]
-
-
-def start(
-    request: HttpRequest, act: Act, ids: Sequence[int], form: ActForm, target: dict[str, Any], reason: str
-) -> HttpResponse:
-    """Start it and lead to its page; where somebody was faster, or nothing is left, the preview says so."""
-    pairs = (part.partition(":") for part in request.POST.get("seen", "").split(","))
-    seen = {int(key): value for key, _colon, value in pairs if key.isdecimal() and len(key) < 19}
-    try:
-        remap = start_remap(ids, target, actor=request.user, reason=reason, seen=seen)
-    except RemapConflict as conflict:
-        words = ngettext(
-            "Nothing was done: %(n)d of these parcels waits in another remap. %(who)s",
-            "Nothing was done: %(n)d of these parcels wait in another remap. %(who)s",
-            len(conflict.items),
-        )
-        messages.error(request, words % {"n": len(conflict.items), "who": conflict})
-    except RemapRefused as refused:
-        messages.error(request, _("Nothing was done. %(cause)s") % {"cause": refused})
-    else:
-        tasks.kick()
-        return HttpResponseRedirect(page_of(remap))
-    return shown(request, act, ids, form, target)
 
 
 # ── what would change ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -90,7 +90,7 @@ def remap_page(request: HttpRequest) -> HttpResponse:
     reason = request.POST.get("reason", "").replace("\x00", "").strip()[:MOST_REASON]
     if not reason:
         return preview_page(request, ids, target, is_reason_missing=True)
-    return start(request, ids, target, reason)
+    return start(request, ids, target, reason) or preview_page(request, ids, target)
 
 
 def numbers_in(text: str) -> list[int]:
@@ -183,25 +183,27 @@ def preview_page(
     )
 
 
-def start(request: HttpRequest, ids: Sequence[int], target: dict[str, Any], reason: str) -> HttpResponse:
-    """Start it and lead to its page; where somebody was faster, or nothing is left to move, the preview says so."""
+def start(request: HttpRequest, ids: Sequence[int], target: dict[str, Any], reason: str) -> HttpResponse | None:
+    """Start it as it was previewed and lead to its page. None, with a message, where somebody was faster or nothing is
+    left to do: the preview is shown again.
+    """
     pairs = (part.partition(":") for part in request.POST.get("seen", "").split(","))
     seen = {int(key): value for key, _colon, value in pairs if key.isdecimal() and len(key) < 19}
     try:
         remap = start_remap(ids, target, actor=request.user, reason=reason, seen=seen)
     except RemapConflict as conflict:
         words = ngettext(
-            "Nothing was moved: %(n)d of these parcels waits in another remap. %(who)s",
-            "Nothing was moved: %(n)d of these parcels wait in another remap. %(who)s",
+            "Nothing was done: %(n)d of these parcels waits in another remap. %(who)s",
+            "Nothing was done: %(n)d of these parcels wait in another remap. %(who)s",
             len(conflict.items),
         )
         messages.error(request, words % {"n": len(conflict.items), "who": conflict})
     except RemapRefused as refused:
-        messages.error(request, _("Nothing was moved. %(cause)s") % {"cause": refused})
+        messages.error(request, _("Nothing was done. %(cause)s") % {"cause": refused})
     else:
         tasks.kick()
         return HttpResponseRedirect(page_of(remap))
-    return preview_page(request, ids, target)
+    return None
 
 
 def shown(request: HttpRequest, template: str, **context: Any) -> HttpResponse:

@@ -189,7 +189,7 @@ def test_long_preview_says_how_many_are_not_listed(
 @pytest.mark.parametrize("reason", ["", "  ", "\x00"])
 def test_without_a_reason_nothing_moves(parcels: list[Parcel], agent: Client, reason: str) -> None:
     page = start(agent, preview(agent, parcels, courier="ups"), reason)
-    assert "Give a reason: nothing was moved." in text_of(page)
+    assert "Give a reason: nothing was done." in text_of(page)
     assert not Remap.objects.exists()
 
 
@@ -217,7 +217,7 @@ def test_of_two_agents_the_second_is_told_who_was_faster(parcels: list[Parcel], 
     start(agent, seen_by_anna)
     page = start(ben, seen_by_ben)
     (words,) = words_of(page)
-    assert "Nothing was moved: 2 of these parcels wait in another remap." in words
+    assert "Nothing was done: 2 of these parcels wait in another remap." in words
     assert f"It waits in remap #{Remap.objects.get().pk} of anna." in words
     assert "It waits in remap" in text_of(page)
     assert Remap.objects.count() == 1
@@ -226,7 +226,7 @@ def test_of_two_agents_the_second_is_told_who_was_faster(parcels: list[Parcel], 
 def test_what_changed_after_the_preview_is_not_moved_unseen(parcels: list[Parcel], agent: Client) -> None:
     seen = preview(agent, parcels[:1], courier="ups")
     Parcel.objects.filter(pk=parcels[0].pk).update(carrier="Hermes")
-    assert words_of(start(agent, seen)) == ["Nothing was moved. It changed since it was looked at."]
+    assert words_of(start(agent, seen)) == ["Nothing was done. It changed since it was looked at."]
     assert not Remap.objects.exists()
 
 
