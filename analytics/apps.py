@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AnalyticsConfig(AppConfig):
+    """Figures stand on tracking, which knows nothing of them."""
+
     name = "analytics"
     verbose_name = _("Analytics")
 

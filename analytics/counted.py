@@ -136,6 +136,7 @@ def not_ended(fact: ParcelFact, since: date) -> int | None:
 
 
 def lateness(fact: ParcelFact) -> Iterator[tuple[Spread, int]]:
+    """By how many days it missed estimates and promise, where a delivery was attempted; early is negative."""
     if fact.estimate_late_days is not None and has(fact.flags, "estimate_attempted"):
         yield Spread.ESTIMATE_LATENESS, days_bucket(fact.estimate_late_days)
         snapshots = [

@@ -56,6 +56,9 @@ def day_text(ordinal: int) -> str:
 def add_rows(
     model: type[Model], rows: Sequence[dict[str, Any]], key_fields: Sequence[str], number_fields: Sequence[str]
 ) -> None:
+    """Add numbers to the rows with these keys, and make those that are missing: two statements, whatever the number of
+    rows. The caller holds the lock of `refresh`, else two could make one row.
+    """
     if not rows:
         return
     meta = model._meta

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TrackingConfig(AppConfig):
+    """The bridge itself: parcels, their news, what is written and told."""
+
     name = "tracking"
     verbose_name = _("Tracking")
 

@@ -12,6 +12,8 @@ from django.db.backends.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's, but for the question before each request."""
+
     def is_usable(self) -> bool:
         """Whether the connection works. Django's own question where there was an error, or where there is news on it.
 

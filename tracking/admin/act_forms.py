@@ -87,6 +87,8 @@ class ReturnedForm(MarkForm):
 
 
 class CourierForm(ActForm):
+    """Another courier, of those that AfterShip has; none lets AfterShip detect it."""
+
     courier = forms.CharField(
         label=_("Courier"),
         max_length=64,
@@ -110,6 +112,8 @@ class CourierForm(ActForm):
 
 
 class NumberForm(ActForm):
+    """Another tracking number, in commercetools too where the parcel is there and the person may write it."""
+
     number = forms.CharField(
         label=_("Tracking number"),
         max_length=120,

@@ -168,6 +168,7 @@ def told(plans: Sequence[PlannedChange]) -> list[Any]:
 
 
 def lines_of(plans: Sequence[Any]) -> Table:
+    """What happens to each parcel, the first MOST_SHOWN of them: its status now and then, or its move."""
     if not is_status(plans):
         return remap_pages.moves_table(plans)
     return Table(

@@ -133,6 +133,7 @@ def done(request: HttpRequest, selection: Selection, reason: str) -> HttpRespons
 
 
 def groups_table(found: list[Group]) -> Table:
+    """What gave up by its cause, each with an example and a way to requeue all of it."""
     return Table(
         _("By cause"),
         [_("Cause"), _("How many"), _("Oldest"), _("For example"), _("Requeue")],

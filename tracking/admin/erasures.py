@@ -79,6 +79,7 @@ def asked(request: HttpRequest) -> tuple[str, Order | None]:
 
 
 def facts_of(plan: Plan) -> Facts:
+    """What an erasure would empty, delete and leave, in numbers: nothing has happened yet."""
     return Facts(
         _("What would go"),
         [
@@ -133,6 +134,7 @@ class ErasureAdmin(HistoryAdmin):
         return response
 
     def page(self, erasure: Erasure) -> Page:
+        """What an erasure did, how far AfterShip has followed, and what stays; without the person whom it was about."""
         requested, deleted = upstream_progress(erasure)
         orders = list(erasure.orders.select_related("project").order_by("pk")[: MOST_ORDERS + 1])
         more = _("More are not listed.") if len(orders) > MOST_ORDERS else ""

@@ -61,6 +61,7 @@ def outages_page(request: HttpRequest) -> HttpResponse:
 
 
 def outages_shown(request: HttpRequest, *, fault: str = "", given: dict[str, str] | None = None) -> HttpResponse:
+    """The page; 422 with ``fault`` and what was ``given`` where a declaration was refused."""
     context = {
         "title": _("Courier outages"),
         "lasting": outage_lines(Outage.objects.filter(ended_at=None)),
@@ -78,6 +79,7 @@ def outages_shown(request: HttpRequest, *, fault: str = "", given: dict[str, str
 
 
 def past_table(found: Any) -> Table:
+    """The newest outages that are over: when, why, and who or what ended them."""
     return Table(
         _("Over"),
         [_("Courier"), _("From"), _("To"), _("What was seen"), _("By")],
@@ -117,6 +119,7 @@ def act(request: HttpRequest) -> HttpResponse:
 
 
 def declare(request: HttpRequest, reason: str) -> HttpResponse:
+    """Begin an outage by hand; the page again with what is wrong, where it names no courier, or gives no reason."""
     given = {name: request.POST.get(name, "").replace("\x00", "").strip() for name in ("courier", "country")}
     courier, country = given["courier"].lower(), given["country"].upper()
     given["reason"] = reason

@@ -162,6 +162,7 @@ class RouteForm(RuleForm):
         return slugs
 
     def clean(self) -> dict[str, Any]:
+        """What no single field knows: a default has no conditions, a field has a name, no second rule asks the same."""
         facts = super().clean() or self.cleaned_data
         self.check_scope(facts)
         if facts.get("is_default") and (asked := self.conditions_of_default(facts)):

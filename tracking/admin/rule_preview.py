@@ -128,6 +128,10 @@ def confirmed(request: HttpRequest, proposal: Proposal, reason: str) -> HttpResp
 
 
 def save(request: HttpRequest, proposal: Proposal, reason: str, *, move: bool) -> RulesChanged:
+    """Take the drafts, log it and wake a worker, all in one transaction.
+
+    Raises what `change_rules` raises where rules changed since the preview.
+    """
     with transaction.atomic():
         changed = change_rules(
             proposal.drafts,

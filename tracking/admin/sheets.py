@@ -111,6 +111,7 @@ class ListSheet:
             return [[str(row.pk), *(self.cell(row, name) for name in self.columns)] for row in rows]
 
     def cell(self, row: Model, name: str) -> str:
+        """One value of a list in words for a file: no HTML, dates in ISO 8601; "" where the row has no such thing."""
         try:
             field, attribute, value = lookup_field(name, row, self.page_admin)
         except (ObjectDoesNotExist, FieldDoesNotExist):

@@ -149,6 +149,7 @@ def jobs_of(orders: Iterable[int], trackings: Iterable[str]) -> QuerySet[Job]:
 
 
 def jobs_block(jobs: QuerySet[Job]) -> Table:
+    """The jobs that the viewer may see: what was wished for, when it is tried next, and what went wrong last."""
     rows, _more = capped(seen(jobs))
     return Table(
         _("Jobs"),

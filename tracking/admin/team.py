@@ -48,6 +48,7 @@ def queue_of(kind: Any) -> Any:
 
 
 def performance_table(title: str, whose: str, rows: list[Performance], named: Callable[[Any], Any]) -> Table:
+    """A line per person, or per queue: what is open and overdue, what was done in seven days, and how fast."""
     headings = [whose, _("Open"), _("Overdue"), _("Oldest"), _("Done in 7 days"), _("By hand"), _("Half within")]
     cells = [
         [

@@ -48,6 +48,7 @@ def unrouted_page(request: HttpRequest) -> HttpResponse:
 
 
 def groups_table(found: list[Group], *, may_add: bool) -> Table:
+    """Parcels without a route by what they share, each group with the rule that would take it."""
     return Table(
         _("By what they share"),
         [_("They share"), _("How many"), _("Oldest"), _("Cause"), _("For example"), _("What would take them")],

@@ -96,6 +96,8 @@ class DaySerializer(serializers.Serializer):
 
 
 class ShownParcelSerializer(serializers.Serializer):
+    """A parcel as the shopper's page shows it, in the shopper's language: see `tracking.pages.shown`."""
+
     title = serializers.CharField()
     status = serializers.CharField(help_text="Our status; empty where nothing tracks it.")
     tone = serializers.CharField(help_text="good, calm, attention or trouble.")

@@ -77,6 +77,8 @@ class ShownDay:
 
 @dataclass(frozen=True)
 class ShownParcel:
+    """One parcel in the shopper's language: no name, street or e-mail; "" or nothing where there is nothing to say."""
+
     title: str
     status: str
     tone: str

@@ -108,6 +108,10 @@ class _Parser:
         raise self.unexpected(back=1)
 
     def word_comparison(self, word: str) -> tuple[Test, bool]:
+        """The test behind a word (in, is defined, is empty, contains any or all), and whether it takes a list whole.
+
+        Raises PredicateError at any other word.
+        """
         if word == "in":
             wanted = self.values()
             return (lambda value: value in wanted), False
@@ -132,6 +136,7 @@ class _Parser:
         return values
 
     def value(self) -> Any:
+        """One literal, or the value of a variable. Raises PredicateError where it is neither."""
         kind, text = self.next()
         if kind == "variable":
             if text[1:] not in self.variables:

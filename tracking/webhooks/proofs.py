@@ -165,6 +165,8 @@ class EntraToken:
 
 @dataclass(frozen=True)
 class SnsSignature:
+    """Amazon's signature over its own envelope, by a key from an address that is Amazon's."""
+
     topic_arn: str
 
     def check(self, request: HttpRequest, body: bytes) -> None:

@@ -18,6 +18,7 @@ from tracking.words.languages import LANGUAGES, choose, direction, tag
 
 @order_section(ANSWER)
 def answer_section(shown: ShownOrder) -> Block:
+    """The answer in both lengths, in the language asked for, else the shopper's, else the first enabled one."""
     enabled = languages_of(shown)
     asked = shown.request.GET.get("language", "")
     language = asked if asked in LANGUAGES else choose([shown.order.locale], enabled)

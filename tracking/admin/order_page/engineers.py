@@ -11,6 +11,7 @@ from tracking.models import Attempt, Problem
 
 @order_section(ENGINEERS)
 def engineers_section(shown: ShownOrder) -> Block:
+    """The rows behind the order, folded away from who does not ask for them."""
     order, codes = shown.order, shown.codes
     return Folded(
         _("For engineers"),

@@ -170,6 +170,7 @@ class Command(BaseCommand):
                 self.stdout.write(told)
 
     def introduce(self, sandbox_url: str) -> None:
+        """Say where everything is and who may log in: the passwords are made anew by each run."""
         people = "\n".join(f"    {words:<22} {name} / {self.passwords[name]}" for name, _, _, words in PEOPLE)
         self.stdout.write(f"""
 Trackbridge is live, with two storefronts (German and English) shipping.
