@@ -59,7 +59,9 @@ def parcels_page(request: HttpRequest, key: str, part: str) -> HttpResponse:
 
 def words_of(key: str, part: str) -> str:
     kpi = KPIS[key]
-    return str({"numerator": kpi.numerator, "denominator": kpi.denominator}.get(part, kpi.left_out))
+    undecided = kpi.undecided.words if kpi.undecided else ""
+    words = {"numerator": kpi.numerator, "denominator": kpi.denominator, "undecided": undecided}
+    return str(words.get(part, kpi.left_out))
 
 
 def table(request: HttpRequest, facts: list[ParcelFact]) -> Table:

@@ -58,6 +58,7 @@ class FigureSerializer(serializers.Serializer):
     high = serializers.FloatField(allow_null=True)
     before = serializers.FloatField(allow_null=True, help_text="Of the period compared with.")
     left_out = serializers.IntegerField()
+    undecided = serializers.IntegerField(help_text="Parcels that may still count: not attempted yet, or under way.")
     parts = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
         help_text="Numbers beside the value, or what it splits into.",
@@ -82,6 +83,7 @@ class DefinitionSerializer(serializers.Serializer):
     denominator = serializers.CharField()
     sample = serializers.CharField(help_text="What the denominator counts, in a word.")
     left_out = serializers.CharField(allow_blank=True)
+    undecided = serializers.CharField(source="undecided.words", default="", help_text="What may still count.")
     better = serializers.CharField(allow_blank=True, help_text="more, less, or empty where neither is.")
 
 

@@ -23,7 +23,7 @@ from stores.mappings_csv import escaped
 
 FIGURE_HEADINGS = (
     "kpi", "version", "title", "unit", "group", "group_name", "value", "numerator", "denominator", "low", "high",
-    "before", "left_out", "parts", "from", "to", "cohort",
+    "before", "left_out", "parts", "from", "to", "cohort", "undecided",
 )  # fmt: skip
 SCORE_HEADINGS = (
     "courier", "overall", "parcels", "kpi", "weight", "score", "value", "numerator", "denominator", "low", "high",
@@ -107,6 +107,7 @@ def figure_row(kpi: KPI, figure: Figure, before: Figure | None) -> dict[str, Any
         "before": before.value if before else None,
         "left_out": sum(number for _words, number in figure.left_out),
         "parts": dict(figure.parts),
+        "undecided": figure.undecided,
     }
 
 

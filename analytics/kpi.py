@@ -12,7 +12,7 @@ what a KPI means is a new ``version``, said in docs/analytics.md; history is nev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q
@@ -36,7 +36,8 @@ class Figure:
     ``value`` is None where there is nothing to measure, or where a percentile is not reached. ``low`` and ``high`` are
     the 95 % interval of a rate or a percentile (without ``high`` where the latter may as well not be reached).
     ``left_out`` counts parcels of the period that are in neither part, by words. ``parts`` are numbers beside the
-    value, or the kinds that a whole splits into.
+    value, or the kinds that a whole splits into. ``undecided`` are parcels that may still count: the quick ones were
+    first.
     """
 
     value: float | None
@@ -46,6 +47,7 @@ class Figure:
     high: float | None = None
     left_out: tuple[tuple[Words, int], ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
+    undecided: int = 0
 
     @property
     def sample(self) -> int:
@@ -66,10 +68,27 @@ class Part:
     condition: Callable[[Filters], Q] | None = None
 
 
+@dataclass(frozen=True)
+class Undecided:
+    """Parcels that have not come far enough to be judged: their flag, in words, and whether they are in the denominator
+    already (a delivery rate) or will enter both numbers together (on time).
+    """
+
+    flag: str
+    words: Words
+    is_inside: bool
+
+
+UNDER_WAY = _("still under way")
+MAY_STILL_BECOME = Undecided("open", UNDER_WAY, is_inside=True)
+MAY_STILL_ENTER = Undecided("open", UNDER_WAY, is_inside=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class KPI:
-    """``better`` is "more", "less" or "" where neither is. ``parts`` has "numerator", "denominator" and "left_out" as
-    far as parcels stand behind them.
+    """``better`` is "more", "less" or "" where neither is. ``parts`` has "numerator", "denominator", "left_out" and
+    "undecided" as far as parcels stand behind them. ``is_of_now``: it says how things stand at this moment, so periods
+    of different age cannot be judged by it.
     """
 
     key: str
@@ -87,6 +106,28 @@ class KPI:
     counts: tuple[str, ...] = ()
     spreads: tuple[Spread, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
+    undecided: Undecided | None = None
+    is_of_now: bool = False
+
+    def __post_init__(self) -> None:
+        """What is undecided is asked of the sums, and listed, as well."""
+        if self.undecided:
+            flag = self.undecided.flag
+            object.__setattr__(self, "counts", tuple(dict.fromkeys([*self.counts, flag])))
+            object.__setattr__(self, "parts", {**self.parts, "undecided": Part((flag,))})
+
+    def figure(self, totals: Totals) -> Figure:
+        """The figure of these sums, with what is still undecided."""
+        found = self.compute(totals)
+        return replace(found, undecided=totals.counts[self.undecided.flag]) if self.undecided else found
+
+    def may_become(self, figure: Figure) -> tuple[float | None, float | None]:
+        """Its interval once all that is undecided is decided, whichever way."""
+        if self.undecided is None or figure.low is None:
+            return figure.low, figure.high
+        whole = figure.denominator + (0 if self.undecided.is_inside else figure.undecided)
+        least, most = wilson(figure.numerator, whole), wilson(min(figure.numerator + figure.undecided, whole), whole)
+        return (least[0], most[1]) if least and most else (None, None)
 
 
 def share_of(numerator: float, denominator: int, *left_out: tuple[Words, int], **parts: float) -> Figure:

@@ -30,7 +30,7 @@ def measure(filters: Filters, keys: Iterable[str] = tuple(KPIS), *, by: str = ""
     counts = {name for kpi in wanted for name in kpi.counts}
     spreads = {spread for kpi in wanted for spread in kpi.spreads}
     found = totals(filters, counts=sorted(counts), spreads=spreads, by=by)
-    return {group: {kpi.key: kpi.compute(sums) for kpi in wanted} for group, sums in found.items()}
+    return {group: {kpi.key: kpi.figure(sums) for kpi in wanted} for group, sums in found.items()}
 
 
 def compared(filters: Filters, keys: Collection[str] = tuple(KPIS), *, by: str = "") -> dict[str, dict[str, Figure]]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.buckets import day_of
 from analytics.filters import Filters
-from analytics.kpi import KPI, Figure, Part, Words, rate, share_of
+from analytics.kpi import KPI, MAY_STILL_BECOME, MAY_STILL_ENTER, Figure, Part, Words, rate, share_of
 from analytics.kpis_of_volume import TRACKED
 from analytics.names import ACTORS, Reason, Spread
 from analytics.totals import Totals
@@ -31,7 +31,10 @@ def shares_of_ends() -> tuple[KPI, ...]:
     for name, (title, words) in ENDS.items():
         facts = {"section": "problems", "better": "less"}
         whole = _("Share of tracked parcels, not of exceptions.")
-        found.append(rate(f"{name}_rate", title, name, "tracked", words=(words, TRACKED), definition=whole, **facts))
+        found.append(
+            rate(f"{name}_rate", title, name, "tracked", words=(words, TRACKED), definition=whole,
+                 undecided=MAY_STILL_BECOME, **facts)
+        )  # fmt: skip
         of = _("%(title)s, of exceptions") % {"title": title}
         part = _("Share of the parcels with an exception, not of all parcels.")
         found.append(among_troubled(f"{name}_of_exceptions", of, name, words, part))
@@ -41,8 +44,9 @@ def shares_of_ends() -> tuple[KPI, ...]:
 def among_troubled(key: str, title: Words, name: str, words: Words, definition: Words) -> KPI:
     """Lost, damaged and returned parcels always had an exception: so both numbers are counts of flags."""
     return rate(
-        key, title, name, "troubled", section="problems", better="less", words=(words, TROUBLED), definition=definition
-    )
+        key, title, name, "troubled", section="problems", better="less", words=(words, TROUBLED), definition=definition,
+        is_of_now=True,
+    )  # fmt: skip
 
 
 def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], definition: Words, base: str) -> KPI:
@@ -62,6 +66,8 @@ def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], defi
         numerator=TROUBLED if base == "troubled" else _("parcels with an exception now"),
         denominator=TRACKED,
         compute=compute,
+        undecided=MAY_STILL_BECOME if base == "troubled" else None,
+        is_of_now=base != "troubled",
         counts=(base, "tracked"),
         spreads=(spread,),
         parts={"numerator": Part(("tracked", base)), "denominator": Part(("tracked",))},
@@ -90,6 +96,7 @@ def stuck(key: str, title: Words, spread: Spread, days: int, column: str, base: 
         numerator=words[0],
         denominator=words[1],
         compute=compute,
+        is_of_now=True,
         counts=(base,),
         spreads=(spread,),
         parts={"numerator": Part((base,), lacks, is_stuck), "denominator": Part((base,))},
@@ -111,6 +118,7 @@ ALL = (
         "attempted",
         section="problems",
         better="more",
+        undecided=MAY_STILL_ENTER,
         words=(_("parcels delivered at their first attempt"), _("attempted parcels")),
         definition=_("Failed are: an attempt without a delivery, left at a pickup point instead, an exception after "
                      "out for delivery, or out for delivery again more than a day later."),
@@ -149,6 +157,7 @@ ALL = (
         "troubled",
         section="problems",
         better="more",
+        is_of_now=True,
         words=(_("those that were delivered after all"), TROUBLED),
         definition=_("Share of parcels with an exception that were delivered."),
     ),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.buckets import day_of, days_of
 from analytics.filters import Filters
-from analytics.kpi import KPI, Figure, Part, Words, rate, share_of
+from analytics.kpi import KPI, MAY_STILL_BECOME, Figure, Part, Undecided, Words, rate, share_of
 from analytics.kpis_of_volume import TRACKED
 from analytics.names import Reason, Spread
 from analytics.statistics import mean, quantile
@@ -21,6 +21,9 @@ ESTIMATED = _("attempted parcels with an estimate from before the attempt")
 PROMISED = _("attempted parcels with a promise")
 NO_ESTIMATE = (_("attempted without an estimate"), "attempted")
 NO_PROMISE = (_("attempted without a promise"), "attempted")
+NOT_ATTEMPTED = {
+    what: Undecided(f"{what}_open", _("not attempted yet"), is_inside=False) for what in ("estimate", "promise")
+}
 AGAINST_ESTIMATE = _("The day of the first delivery attempt, at the place, against the first estimate ever given.")
 AGAINST_PROMISE = _("The day of the first delivery attempt, at the place, against the order's day plus the days that "
                     "its route promised then.")  # fmt: skip
@@ -30,7 +33,7 @@ def kept_family(what: str, title: tuple[Words, Words, Words], base: Words, missi
                 definition: Words) -> tuple[KPI, ...]:  # fmt: skip
     """On time, early and late against one date. On time includes early."""
     among = f"{what}_attempted"
-    facts = {"section": "promise", "missing": missing, "definition": definition}
+    facts = {"section": "promise", "missing": missing, "definition": definition, "undecided": NOT_ATTEMPTED[what]}
     return (
         rate(f"on_time_{what}", title[0], f"{what}_kept", among, better="more",
              words=(_("first attempt on that day or before"), base), **facts),
@@ -64,6 +67,7 @@ def lateness(what: str, title: Words, spread: Spread, base: Words, definition: W
         numerator=_("late parcels, over which the mean is taken"),
         denominator=base,
         compute=compute,
+        undecided=NOT_ATTEMPTED[what],
         spreads=(spread,),
         parts={
             "numerator": Part((f"{what}_attempted",), condition=lambda _: Q(**{column: 0})),
@@ -93,6 +97,7 @@ def overdue(what: str, title: Words, spread: Spread, column: str, definition: Wo
         numerator=_("those whose day has passed"),
         denominator=_("open parcels without an attempt that have such a day"),
         compute=compute,
+        is_of_now=True,
         spreads=(spread,),
         parts={
             "numerator": Part((f"{what}_open",), condition=is_overdue),
@@ -126,6 +131,7 @@ def accuracy(key: str, title: Words, spread: Spread, column: str, when: Words) -
         numerator=_("estimates at most one day off"),
         denominator=when,
         compute=compute,
+        undecided=NOT_ATTEMPTED["estimate"],
         spreads=(spread,),
         parts={
             "numerator": Part(("estimate_attempted",), condition=lambda _: Q(**{f"{column}__range": (-1, 1)})),
@@ -156,6 +162,7 @@ ALL = (
         section="promise",
         better="more",
         missing=(_("pending or expired"), "created"),
+        undecided=MAY_STILL_BECOME,
         words=(_("tracked parcels with an estimate before their first attempt"), TRACKED),
         definition=_("How much the figures against the estimate speak for: read them together."),
     ),
@@ -178,6 +185,7 @@ ALL = (
         "estimate_open",
         section="promise",
         better="less",
+        is_of_now=True,
         words=(_("open parcels whose newest estimate is later than the first"),
                _("open parcels with an estimate and no attempt yet")),
         definition=_("Parcels that will be late by the carrier's own words."),
@@ -231,6 +239,7 @@ ALL = (
         "with_estimate",
         section="promise",
         better="less",
+        undecided=Undecided("estimate_open", _("not attempted yet"), is_inside=True),
         words=(_("parcels whose estimate moved to a later day at least once"), _("tracked parcels with an estimate")),
         definition=_("How far an estimate can be relied on."),
     ),

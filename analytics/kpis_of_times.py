@@ -45,6 +45,7 @@ def family(
             section="time",
             better="less",
             missing=missing,
+            is_of_now=spread == Spread.GAP,  # of parcels under way the longest gap may be to come
             definition=_("%(definition)s Within this time %(share)s have ended.")
             % {"definition": definition, "share": NAMES[share]},
             words=(ended, _("those and the ones that have not ended so far") if still != NONE else ended),

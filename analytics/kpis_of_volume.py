@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from analytics.kpi import KPI, Figure, Part, Words, rate
+from analytics.kpi import KPI, MAY_STILL_BECOME, Figure, Part, Words, rate
 from analytics.totals import Totals
 
 CREATED = _("parcels with a number in commercetools")
@@ -84,6 +84,7 @@ ALL = (
         "created",
         section="overview",
         better="less",
+        is_of_now=True,
         words=(_("parcels that AfterShip knows nothing of yet"), CREATED),
         definition=_("Share of parcels in the state pending. Expired ones are a figure of their own, not part of it."),
     ),
@@ -94,6 +95,7 @@ ALL = (
         "created",
         section="overview",
         better="less",
+        is_of_now=True,
         words=(_("parcels without any news for 30 days"), CREATED),
         definition=_("Share of parcels that AfterShip stopped asking about."),
     ),
@@ -104,6 +106,7 @@ ALL = (
         "created",
         section="overview",
         better="less",
+        is_of_now=True,
         words=(_("parcels that no carrier scanned as in its hands"), CREATED),
         definition=_("Share of parcels without a first carrier scan. A created label is no scan."),
     ),
@@ -114,6 +117,7 @@ ALL = (
         "tracked",
         section="overview",
         better="more",
+        undecided=MAY_STILL_BECOME,
         missing=(_("pending or expired"), "created"),
         words=(_("delivered parcels"), TRACKED),
         definition=_("Share of tracked parcels that are delivered by now. Young cohorts look bad: give them time."),

@@ -105,7 +105,7 @@ PAGES: dict[str, PageOf] = {
                 Stack(_("Parcels by state"), ["delivered", "open", "pending_rate", "expired_rate"],
                       _("Young days are mostly under way: that is their age, not a fault.")),
                 Trend(_("On time"), ["on_time_promise", "on_time_estimate"],
-                      _("The last days speak of few parcels yet: only attempted ones count.")),
+                      _("The last days know of quick parcels alone (only attempted ones count): lines end too well.")),
                 Trend(_("How long parcels take"), ["transit_p50", "transit_p90"]),
                 Split(_("Why late"), "late_reasons"),
                 Tiles(_("How much these figures speak for"), [

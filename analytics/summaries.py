@@ -26,7 +26,7 @@ from analytics.kpis import KPIS, compared, measure
 from analytics.models import Summary
 from analytics.names_of import names_of
 from analytics.views import SEE_FIGURES
-from analytics.words import Change, change_of, period_words, value_words
+from analytics.words import change_of, period_words, value_words
 from config.correlation import new_correlation_id
 from stores.zones import zone, zone_name
 from tracking.enums import JobKind
@@ -128,16 +128,11 @@ def lines_of(filters: Filters) -> list[Line]:
         kpi, figure = KPIS[key], now[key]
         change = change_of(kpi, figure, before[key])
         sample = _("of %(n)s parcels") % {"n": f"{figure.denominator:,}"} if kpi.unit != "count" else ""
-        found.append(Line(str(kpi.title), value_words(kpi, figure), sample, change_words(change) if change else ""))
+        if figure.undecided and kpi.undecided:
+            sample += f"; {figure.undecided:,} {kpi.undecided.words}"
+        words = f"{change.said}: {change.words}" if change else ""
+        found.append(Line(str(kpi.title), value_words(kpi, figure), sample, words))
     return found
-
-
-def change_words(change: Change) -> str:
-    """As the pages say it."""
-    if not change.is_certain:
-        return _("may be chance: %(words)s") % {"words": change.words}
-    said = {"better": _("better: %(words)s"), "worse": _("worse: %(words)s"), "same": _("the same: %(words)s")}
-    return said.get(change.verdict, "%(words)s") % {"words": change.words}
 
 
 def name_of(summary: Summary) -> str:

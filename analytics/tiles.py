@@ -22,6 +22,7 @@ class Tile:
     sample: str
     parts: Sequence[tuple[str, str, str, str]]  # name of the part, its words, how many, where it is listed
     interval: str
+    undecided: str
 
 
 def interval_words(kpi: KPI, figure: Figure) -> str:
@@ -39,6 +40,10 @@ def tile_of(kpi: KPI, figure: Figure, was: Figure | None, urls: Mapping[str, str
         ("denominator", kpi.denominator, figure.denominator),
         *(("left_out", said, number) for said, number in figure.left_out),
     ]
+    undecided = ""
+    if kpi.undecided and figure.undecided:
+        numbers.append(("undecided", kpi.undecided.words, figure.undecided))
+        undecided = f"{figure.undecided:,} {kpi.undecided.words}"
     return Tile(
         kpi=kpi,
         figure=figure,
@@ -47,4 +52,5 @@ def tile_of(kpi: KPI, figure: Figure, was: Figure | None, urls: Mapping[str, str
         parts=[(name, str(said), f"{number:,.0f}", urls.get(name, "")) for name, said, number in numbers],
         sample=f"{figure.denominator:,}",
         interval=interval_words(kpi, figure),
+        undecided=undecided,
     )

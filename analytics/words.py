@@ -16,6 +16,7 @@ from analytics.charts import percent, plain
 from analytics.kpi import KPI, Figure
 from analytics.names import Reason
 
+Interval = tuple[float | None, float | None]
 SPACE = "\N{NO-BREAK SPACE}"
 NOTHING = "–"
 ACTORS: Mapping[str, Promise] = {
@@ -76,39 +77,51 @@ def value_words(kpi: KPI, figure: Figure | None) -> str:
 
 @dataclass(frozen=True)
 class Change:
-    """The difference to the period compared with, in words; ``verdict``: "better", "worse", "same" or ""."""
+    """The difference to the period compared with, in words; ``verdict``: "better", "worse", "same" or "". One without
+    is within chance, or comes too early: what is still under way may undo it.
+    """
 
     words: str
     verdict: str = ""
     is_certain: bool = True
+    is_early: bool = False
+
+    @property
+    def said(self) -> str:
+        """The verdict in a word, or why there is none."""
+        why = _("may be chance") if not self.is_certain else _("too early to tell") if self.is_early else _("changed")
+        return {"better": _("better"), "worse": _("worse"), "same": _("the same")}.get(self.verdict, why)
 
 
 def change_of(kpi: KPI, now: Figure, before: Figure | None) -> Change | None:
     """None without a comparison. A change within the intervals of both is said, but judged by nobody; nor is one of a
-    mean, which has no interval.
+    mean, which has no interval, one that what is still undecided may undo (young periods know of the quick parcels
+    alone), or one of how things stand now.
     """
     if before is None or before.value is None or now.value is None:
         return None
     difference = now.value - before.value
     is_number = kpi.unit == "count" and now.value == now.numerator  # a plain count is what it is
     has_intervals = now.low is not None and before.low is not None
-    is_certain = is_number or not (overlaps(now, before) or now.is_small or before.is_small)
+    shown = (now.low, now.high), (before.low, before.high)
+    is_certain = is_number or not (overlap(*shown) or now.is_small or before.is_small)
+    is_early = is_certain and not is_number and overlap(kpi.may_become(now), kpi.may_become(before))
     was = _("was %(value)s") % {"value": value_words(kpi, before)}
     if value_words(kpi, now) == value_words(kpi, before):  # also where they differ by less than is shown
         return Change(was, "same")
     verdict = ""
-    if is_certain and (is_number or has_intervals) and kpi.better:
+    is_judged = is_certain and not is_early and not kpi.is_of_now
+    if is_judged and (is_number or has_intervals) and kpi.better:
         verdict = "better" if (difference > 0) == (kpi.better == "more") else "worse"
-    return Change(f"{signed(kpi, difference)} · {was}", verdict, is_certain)
+    return Change(f"{signed(kpi, difference)} · {was}", verdict, is_certain, is_early)
 
 
-def overlaps(one: Figure, other: Figure) -> bool:
-    """Whether what both are may be the same; an interval without an end goes on for ever."""
-    if one.low is None or other.low is None:
+def overlap(one: Interval, other: Interval) -> bool:
+    """Whether what both are may be the same; an interval without an end goes on for ever, no interval is no answer."""
+    (low, high), (other_low, other_high) = one, other
+    if low is None or other_low is None:
         return False
-    return one.low <= (math.inf if other.high is None else other.high) and other.low <= (
-        math.inf if one.high is None else one.high
-    )
+    return low <= (math.inf if other_high is None else other_high) and other_low <= (math.inf if high is None else high)
 
 
 def signed(kpi: KPI, difference: float) -> str:

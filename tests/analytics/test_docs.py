@@ -17,6 +17,7 @@ ROWS = [line for line in PAGE.splitlines() if line.startswith("| `")]
 def test_figure_is_described_as_it_is(kpi: KPI) -> None:
     (row,) = [line for line in ROWS if line.startswith(f"| `{kpi.key}` ")]
     left_out = f"; left out: {kpi.left_out}" if kpi.left_out else ""
+    left_out += f"; may still count: {kpi.undecided.words}" if kpi.undecided else ""
     assert row == (
         f"| `{kpi.key}` v{kpi.version} | {kpi.title} | {kpi.definition} | "
         f"{kpi.numerator} / {kpi.denominator}{left_out} |"

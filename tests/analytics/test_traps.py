@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from analytics.behind import behind
 from analytics.facts import VERSION
+from analytics.filters import Filters
 from analytics.kpis import KPIS, compared, measure
 from analytics.models import FigureState, ParcelFact
-from tests.analytics.worlds import BY_SCAN, DAY, FILTERS, World, told
+from analytics.words import change_of
+from tests.analytics.worlds import BY_SCAN, DAY, FILTERS, World, clock, told
 from tracking.services.pump import drain_everything
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -31,6 +35,38 @@ def test_survivors_alone_do_not_make_the_median(world: World) -> None:
     assert (figure.value, figure.numerator, figure.denominator) == (None, 3, 8)
     early = world.figure("transit_p50", replace(FILTERS, as_of=DAY))  # the five had only begun: they say nothing yet
     assert early.value == 18 + 6 * 0.5
+
+
+def test_young_period_is_not_better_because_its_quick_parcels_came_first(world: World) -> None:
+    """Last week half kept the promise; this week the quick half has arrived, all of it in time: nobody knows yet."""
+    for number in range(60):
+        world.parcel(promise=2, ready=-160, ordered=-160, scan=-160, **at(-140 if number % 2 else -60))
+    for _ in range(30):
+        world.parcel(promise=2, ordered=1, ready=1, scan=2, **at(30))
+    slow = [world.parcel("in_transit", promise=2, ordered=1, ready=1, scan=2) for _ in range(30)]
+    week = replace(FILTERS, compare="previous")
+    young = world.figure("on_time_promise", week)
+    assert (young.value, young.denominator, young.undecided) == (1, 30, 30)
+    assert behind(KPIS["on_time_promise"], week, "undecided").count() == 30
+    (change, rate) = (judged(key, week) for key in ("on_time_promise", "delivery_rate"))
+    assert (change.verdict, change.is_early, change.said) == ("", True, "too early to tell")
+    assert (rate.verdict, rate.said) == ("", "too early to tell"), "50 % against 100 %, but that is its age"
+    for parcel in slow:
+        told(parcel.tracking, status="delivered", clocks={"first_scan": clock(2)} | at_clocks(30))
+    assert world.figure("on_time_promise", week).undecided == 0
+    assert judged("on_time_promise", week).verdict == "better", "all of them in time: now it may be said"
+
+
+def at(hours: float) -> dict[str, float]:
+    return {"attempt": hours, "delivered": hours}
+
+
+def at_clocks(hours: float) -> dict[str, Any]:
+    return {"first_attempt": clock(hours), "delivered": clock(hours)}
+
+
+def judged(key: str, filters: Filters) -> Any:
+    return change_of(KPIS[key], measure(filters, [key])[""][key], compared(filters, [key])[""][key])
 
 
 def test_ever_and_now_are_two_figures(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from analytics.kpis import KPIS
 from analytics.words import change_of, day_words, grain_of, of_hours, of_seconds, value_words
 
 ON_TIME, LATE, CREATED = KPIS["on_time_promise"], KPIS["late_promise"], KPIS["created"]
+DELIVERED = KPIS["delivery_rate"]
 TRANSIT = KPIS["transit_p90"]
 
 
@@ -36,6 +38,24 @@ def test_more_is_better_for_kept_promises_and_worse_for_broken_ones() -> None:
 def test_what_may_be_chance_has_no_verdict(now: tuple[int, int], before: tuple[int, int]) -> None:
     change = change_of(ON_TIME, share_of(*now), share_of(*before))
     assert (change.verdict, change.is_certain) == ("", False)
+
+
+@pytest.mark.parametrize(("undecided", "verdict"), [(0, "better"), (20, "better"), (200, "")])
+def test_change_that_open_parcels_may_undo_comes_too_early(undecided: int, verdict: str) -> None:
+    change = change_of(ON_TIME, replace(share_of(950, 1000), undecided=undecided), share_of(850, 1000))
+    assert (change.verdict, change.is_early) == (verdict, not verdict)
+
+
+def test_what_is_inside_already_can_only_rise() -> None:
+    """No more than 60 % can be delivered in the end: that is worse whatever comes; up to 90 % is not known."""
+    before = share_of(980, 1000)
+    assert change_of(DELIVERED, replace(share_of(500, 1000), undecided=100), before).verdict == "worse"
+    assert change_of(DELIVERED, replace(share_of(500, 1000), undecided=490), before).is_early
+
+
+def test_how_things_stand_now_is_judged_by_nobody() -> None:
+    change = change_of(KPIS["not_scanned"], share_of(100, 1000), share_of(10, 1000))
+    assert (change.verdict, change.said) == ("", "changed")
 
 
 def test_no_change_is_told_as_such_and_no_comparison_as_nothing() -> None:
