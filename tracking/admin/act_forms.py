@@ -14,6 +14,7 @@ from tracking.models import Parcel
 from tracking.payloads.errors import PayloadError
 from tracking.payloads.to_aftership import POSTAL_CODE, clean_number, country_alpha3
 from tracking.services.marks import SKEW
+from tracking.services.whose_clock import clock_of_store
 
 CORRECT_THERE = "tracking.correct_in_commercetools"
 MINUTE = "%Y-%m-%dT%H:%M"
@@ -52,7 +53,7 @@ class StopForm(ActForm):
 
 
 class MarkForm(ActForm):
-    """When it happened: now, unless it is said."""
+    """When it happened: now, unless it is said; by the clock of the parcel's store, as its order's page shows times."""
 
     status = ""
     at = forms.DateTimeField(
@@ -63,6 +64,15 @@ class MarkForm(ActForm):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MINUTE),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.clock = clock_of_store(self.parcel.order) if self.parcel else timezone.get_current_timezone()
+        self.fields["at"].help_text = _("Empty: now. By the clock of %(zone)s.") % {"zone": self.clock}
+
+    def full_clean(self) -> None:
+        with timezone.override(self.clock):
+            super().full_clean()
+
     def clean_at(self) -> Any:
         at = self.cleaned_data["at"]
         if at and at > timezone.now() + SKEW:
@@ -71,7 +81,7 @@ class MarkForm(ActForm):
 
     def target(self) -> dict[str, Any]:
         at = self.cleaned_data["at"] or timezone.now()
-        return {"mark": self.status, "at": timezone.localtime(at).isoformat(timespec="seconds")}
+        return {"mark": self.status, "at": timezone.localtime(at, self.clock).isoformat(timespec="seconds")}
 
 
 class DeliveredForm(MarkForm):

@@ -77,7 +77,7 @@ def allowed(request: HttpRequest, act: Act, ids: Sequence[int]) -> list[int]:
 
 
 def form_of(request: HttpRequest, act: Act, ids: Sequence[int], *, is_bound: bool) -> ActForm:
-    only = Parcel.objects.select_related("order", "tracking").get(pk=ids[0]) if len(ids) == 1 else None
+    only = Parcel.objects.select_related("order__store", "tracking").get(pk=ids[0]) if len(ids) == 1 else None
     initial = request.POST if request.method == "POST" else request.GET
     data = request.POST if is_bound else None
     return act.form(data, initial=initial.dict(), request=request, parcel=only)

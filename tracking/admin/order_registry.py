@@ -21,13 +21,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from stores.zones import zone, zone_name
 from tracking.admin.base import Facts, Table, Text
 from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
 from tracking.services.flags import Condition
 from tracking.services.late_news import trackings_with_late_news
 from tracking.services.order_facts import about, condition_from
+from tracking.services.whose_clock import clock_of_store, day_of_shopper
 
 # Reading order of the page. What others add goes between: the rank is any number.
 ANSWER, FLAGS, ORDER, PARCELS, TIMELINE, TOLD, DECISIONS, OTHER_ORDERS, ENGINEERS = 10, 20, 25, 30, 40, 50, 60, 70, 90
@@ -88,13 +88,12 @@ class ShownOrder:
     @cached_property
     def zone(self) -> tzinfo:
         """The clock of the order's store, else that of its destination; scans have that of their place."""
-        store = self.order.store
-        countries = [*(store.countries if store else []), self.order.destination_country]
-        return zone(zone_name(store.time_zone if store else "", countries))
+        return clock_of_store(self.order)
 
     @cached_property
     def today(self) -> date:
-        return timezone.localdate()
+        """The shopper's: what is said to them counts by it, here as in mails."""
+        return day_of_shopper(self.order, timezone.now())
 
     @cached_property
     def open_problems(self) -> list[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
 
 from stores.models import Brand
 from stores.statuses import MessageKind
@@ -11,12 +10,12 @@ from tracking.enums import ShopperPlace
 from tracking.models import Message, Order
 from tracking.notifications.content import MailFacts, Promotion
 from tracking.notifications.mail import unsubscribe_url
-from tracking.payloads.zones import zone_of
 from tracking.services.links import track_url
 from tracking.services.message_plan import Book
 from tracking.services.order_facts import facts_of_order
 from tracking.services.promotions import Where, offer_for
 from tracking.services.reminders import REMINDER
+from tracking.services.whose_clock import day_of_shopper
 from tracking.words import languages
 
 
@@ -32,11 +31,6 @@ def facts_for(book: Book, rows: Sequence[Message], brand: Brand, language: str, 
         promotion=promotion_for(order, brand, language, rows[0]),
         is_reminder=rows[0].occasion == REMINDER,
     )
-
-
-def day_of_shopper(order: Order, now: datetime) -> date:
-    """The calendar day at the place that the order goes to."""
-    return now.astimezone(zone_of(order.destination_country, order.destination_state)).date()
 
 
 def places_of(book: Book, rows: Sequence[Message]) -> tuple[int, ...]:

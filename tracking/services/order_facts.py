@@ -19,12 +19,13 @@ from tracking.enums import ParcelStatus
 from tracking.models import Order, Parcel, Problem, Tracking
 from tracking.services.deadlines import last_day_of
 from tracking.services.flags import Condition, condition_of, day_of, flags_of, left_to_ship
+from tracking.services.whose_clock import day_of_shopper
 from tracking.words.discreet import without_people
 from tracking.words.facts import Item, OrderFacts, ParcelFacts
 
 
 def facts_of_order(order: Order, today: date | None = None) -> OrderFacts:
-    """The order's facts as its rows say now. ``today`` is the recipient's day, where somebody knows it."""
+    """The order's facts as its rows say now. ``today`` is the recipient's day: that of the destination."""
     rows = order.parcels.filter(removed_at=None).select_related("tracking", "route").order_by("pk")
     parcels = list(rows)
     for parcel in parcels:
@@ -32,7 +33,7 @@ def facts_of_order(order: Order, today: date | None = None) -> OrderFacts:
     problems = problems_of(order, parcels)
     conditions = {parcel.pk: condition_from(parcel, problems) for parcel in parcels}
     names = names_of(parcel.tracking for parcel in parcels if parcel.tracking)
-    return facts_from(order, parcels, conditions, today or timezone.localdate(), names)
+    return facts_from(order, parcels, conditions, today or day_of_shopper(order, timezone.now()), names)
 
 
 def problems_of(order: Order, parcels: Iterable[Parcel]) -> list[Problem]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from stores.models import Store
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tests.tracking.admin.test_remaps import hidden, text_of
@@ -217,3 +221,22 @@ def test_sync_reads_both_sides_by_one_click_and_shows_how_far_it_is(parcels: lis
     assert "Refresh" not in over.headers
     assert "everything is read and written" in text_of(over)
     assert StaffAction.objects.get().kind == StaffActionKind.SYNC
+
+
+def test_when_it_happened_is_read_by_the_clock_of_the_parcels_store(parcels: list[Parcel], agent: Client) -> None:
+    """The order's page shows its times by that clock, so that is what people copy."""
+    Store.objects.update(time_zone="Australia/Sydney")
+    page = agent.get(address("lost"), {"parcel": parcels[0].pk})
+    assert "By the clock of Australia/Sydney." in text_of(page)
+    seen = agent.post(address("lost"), hidden(page) | {"at": "2026-11-20T10:00"})
+    agent.post(address("lost"), hidden(seen) | {"start": "1", "reason": "the courier told us"})
+    assert Remap.objects.get().target == {"mark": "lost", "at": "2026-11-20T10:00:00+11:00"}
+
+
+def test_what_happened_a_moment_ago_east_of_us_is_not_in_the_future(parcels: list[Parcel], agent: Client) -> None:
+    Store.objects.update(time_zone="Asia/Tokyo")
+    just_now = timezone.now().astimezone(ZoneInfo("Asia/Tokyo")) - timedelta(minutes=2)
+    page = agent.get(address("delivered"), {"parcel": parcels[0].pk})
+    answer = agent.post(address("delivered"), hidden(page) | {"at": just_now.strftime("%Y-%m-%dT%H:%M")})
+    assert "It cannot have happened in the future." not in text_of(answer)
+    assert "Reason" in text_of(answer)
