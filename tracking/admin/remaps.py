@@ -17,9 +17,23 @@ from tracking import tasks
 from tracking.admin import story
 from tracking.admin.base import HistoryAdmin, Page, Table, report
 from tracking.admin.codes import code_link
-from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, NOTHING, WAITING, age, badge, link, two_lines, when
+from tracking.admin.display import (
+    BAD,
+    DOUBTFUL,
+    GOOD,
+    MOVING,
+    NOTHING,
+    WAITING,
+    age,
+    badge,
+    lines,
+    link,
+    two_lines,
+    when,
+)
 from tracking.admin.remap_pages import MAY_REMAP, remap_badge, route_of, target_words
 from tracking.admin.search import cut_story_note, story_codes
+from tracking.admin.viewer import hidden
 from tracking.enums import RemapItemState, RemapState
 from tracking.models import Remap, RemapItem, StaffAction
 from tracking.services.remap import can_be_undone, resume_remap, stop_remap, undo_remap
@@ -275,10 +289,13 @@ def before_and_after(action: StaffAction) -> Table:
     return Table(
         _("Before and after"),
         [_("What"), _("Before"), _("After")],
-        [[name, shown(action.before.get(name)), shown(action.after.get(name))] for name in names],
+        [[name, shown(name, action.before.get(name)), shown(name, action.after.get(name))] for name in names],
         _("It changed nothing that is kept as values."),
     )
 
 
-def shown(value: Any) -> str:
+def shown(name: str, value: Any) -> str:
+    """A value as it was kept; of several, each on its line. Corrected fields may be a postcode, and is masked."""
+    if isinstance(value, dict):
+        return lines([f"{key}: {hidden(str(one)) if name == 'fields' else one}" for key, one in value.items()])
     return NOTHING if value is None else str(value)

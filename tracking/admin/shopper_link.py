@@ -16,7 +16,7 @@ from tracking.admin.display import page_of
 from tracking.admin.order_registry import Act, acts_on_orders
 from tracking.models import Order
 from tracking.services.links import link_token, withdraw_link
-from tracking.services.scope import visible
+from tracking.services.scope import may_see_people, visible
 
 MAY_LOOK, MAY_WITHDRAW = "tracking.view_order", "tracking.change_order"
 MOST_REASON = 500
@@ -24,8 +24,10 @@ MOST_REASON = 500
 
 @acts_on_orders
 def link_acts(request: HttpRequest, order: Order) -> Iterable[Act]:
-    """The page as the shopper sees it (not counted as a view), and an end to every link that was handed out."""
-    if order.deleted_at is None and request.user.has_perm(MAY_LOOK):
+    """The page as the shopper sees it (not counted as a view), and an end to every link that was handed out. That page
+    shows places and carriers' words unmasked, so its link is for those who may see people.
+    """
+    if order.deleted_at is None and request.user.has_perm(MAY_LOOK) and may_see_people(request.user):
         url = f"{reverse('track', args=[link_token(order)])}?preview"
         yield Act(_("Shopper's page"), url, icon="visibility", key="shopper-page")
     if order.deleted_at is None and request.user.has_perm(MAY_WITHDRAW):

@@ -19,7 +19,7 @@ from tracking.enums import ABOUT_TRACKINGS, JobKind
 from tracking.models import Attempt, Checkpoint, Job, Order, Parcel, Problem, Receipt, Tracking, Write
 
 MOST_ROWS = 50
-HIDDEN_FIELDS = {"tb_message", "tb_location"}
+HIDDEN_FIELDS = {"tb_message", "tb_location", "tb_tracking_url"}  # some carriers' addresses hold the postcode
 MOST_CHECKPOINTS = 200
 
 

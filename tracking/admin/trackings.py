@@ -34,7 +34,7 @@ from tracking.admin.display import (
 from tracking.admin.filters import CourierFilter, LifeFilter, TrackingTroubleFilter
 from tracking.admin.orders import number_of
 from tracking.admin.search import cut_note, trackings_by
-from tracking.admin.viewer import hidden, said
+from tracking.admin.viewer import hidden, said, shows_people
 from tracking.models import Attempt, Checkpoint, Parcel, Problem, Tracking
 from tracking.services.scope import visible
 
@@ -136,7 +136,7 @@ class TrackingAdmin(HistoryAdmin):
 
 
 def tracking_facts(tracking: Tracking) -> list[tuple[str, Any]]:
-    address = tracking.tracking_url
+    address = tracking.tracking_url if shows_people() else ""
     page = format_html('<a class="tb-link" href="{0}" rel="noreferrer">{0}</a>', address) if address else NOTHING
     return [
         (_("Courier"), story.courier_of(tracking)),

@@ -41,7 +41,7 @@ from tracking.services.story import ending
 
 MOST_ROWS = 500  # of each kind, the newest
 MOST_STORIES = 20  # that one request may have begun
-CARRIERS_WORDS = {"tb_message", "tb_location"}
+CARRIERS_WORDS = {"tb_message", "tb_location", "tb_tracking_url"}
 
 
 @dataclass(frozen=True, kw_only=True)

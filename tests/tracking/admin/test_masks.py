@@ -9,12 +9,13 @@ from django.urls import reverse
 
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
-from tracking.enums import Source
+from tracking.enums import Source, StaffActionKind
 from tracking.models import Attempt, Checkpoint, Order, Parcel, Receipt, Tracking
 
 pytestmark = pytest.mark.django_db
 
 SECRETS = ["ella@secret.example", "Geheimstadt", "99999", "Signed by Ella", "Hintertür", "body-of-it", "excerpt-of-it"]
+SECRETS += ["carrier.example/99998", "99997"]
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def rows() -> list[Model]:
         customer_email="ella@secret.example", destination_city="Geheimstadt", destination_postal_code="99999"
     )
     words = {"last_message": "Signed by Ella", "last_location": "Hintertür, Geheimstadt"}
+    words |= {"tracking_url": "https://carrier.example/99998/", "pickup_location": "Hintertür"}
     tracking = make.make_tracking(correlation_id=order.correlation_id, **words)
     carried = {"tb_status": "delivered", "tb_message": "Signed by Ella", "tb_location": "Hintertür"}
     parcel = make.make_parcel(order, tracking, carried=carried)
@@ -35,7 +37,11 @@ def rows() -> list[Model]:
     job = make.make_job(correlation_id=order.correlation_id)
     attempt = make.make_attempt(job, request_excerpt="excerpt-of-it", response_excerpt="excerpt-of-it")
     change = {"what": "order", "name": "tb_location", "before": None, "after": "Hintertür"}
-    return [order, tracking, parcel, checkpoint, receipt, attempt, make.make_write(order, changes=[change])]
+    page = {"what": "order", "name": "tb_tracking_url", "before": None, "after": "https://carrier.example/99998/"}
+    postcode = {"fields": {"destination_postal_code": "99997"}}
+    corrected = make.make_staff_action(order=order, parcel=parcel, kind=StaffActionKind.CORRECT, after=postcode)
+    write = make.make_write(order, changes=[change, page])
+    return [order, tracking, parcel, checkpoint, receipt, attempt, write, corrected]
 
 
 def member(role: str) -> User:
@@ -74,3 +80,11 @@ def test_masked_places_and_words_say_what_they_stand_for(rows: list[Model]) -> N
     page = client_of(member("viewer")).get(reverse("admin:tracking_order_change", args=[rows[0].pk])).content.decode()
     assert "e•••@secret.example" in page
     assert "Arrival scan" in page
+
+
+@pytest.mark.parametrize(("role", "is_offered"), [("viewer", False), ("operations", False), ("agent", True)])
+def test_the_shoppers_own_page_is_offered_to_those_who_may_see_people(
+    role: str, is_offered: bool, rows: list[Model]
+) -> None:
+    page = client_of(member(role)).get(reverse("admin:tracking_order_change", args=[rows[0].pk])).content.decode()
+    assert ("/track/" in page) is is_offered

@@ -47,7 +47,7 @@ def card(shown: ShownOrder, parcel: Parcel, number: int) -> dict[str, Any]:
         "note": parcel_note(parcel),
         "carrier": parcel.carrier or NOTHING,
         "courier": courier_of(tracking),
-        "page": carrier_page(tracking),
+        "page": carrier_page(tracking) if may_see_people(shown.request.user) else "",
         "status": status_badge(tracking.status if tracking else None),
         "flags": flag_badges(flags) if flags else "",
         "facts": card_facts(shown, parcel),
@@ -95,7 +95,7 @@ def pickup_facts(tracking: Tracking, user: Any) -> list[tuple[str, Any]]:
 
 
 def carrier_page(tracking: Tracking | None) -> SafeString | str:
-    """The carrier's own page of this number, opened beside ours."""
+    """The carrier's own page of this number, opened beside ours: not for all, its address may hold the postcode."""
     if tracking is None or not tracking.tracking_url:
         return ""
     return format_html(
