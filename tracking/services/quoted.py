@@ -36,6 +36,12 @@ NO_NUMBER = re.compile(
         \d{1,3}(?:[.]\d{3})*[.]\d\d""",  # a price
     re.VERBOSE,
 )
+# What mail programs and web pages make of hyphens and spaces, and the signs without width that they put into numbers.
+PLAIN = {
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"),
+    **dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " "),
+    **dict.fromkeys([0xAD, 0x2060, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F)]),
+}
 TIME = re.compile(r"\b\d{1,2}[:h]\d{2}(?::\d{2})?\b")
 # What stands before a number in the eight languages of our shoppers, in small letters, by its beginning.
 HINTS = (
@@ -64,8 +70,9 @@ class Quote:
 
 def quotes_in(text: str) -> list[Quote]:
     """At most MOST_QUOTES, the likeliest first, each once; of a longer text than MOST_TEXT its beginning counts."""
-    text = text.replace("\x00", "")[:MOST_TEXT].strip()
-    found = [*single(text), *addresses(text), *ids(text), *codes(text)]
+    given = text.replace("\x00", "")[:MOST_TEXT].strip()
+    text = given.translate(PLAIN)
+    found = [*single(text), *single(given), *addresses(text), *ids(text), *codes(text)]
     rest = HEX.sub(" ", UUID.sub(" ", EMAIL.sub(" ", text)))
     found += [quote for line in rest.splitlines() for quote in numbers(line)]
     first: dict[str, Quote] = {}

@@ -47,6 +47,11 @@ def test_days_times_prices_and_words_are_no_numbers(noise: str) -> None:
         ("K7MQ-2XRT", "K7MQ-2XRT"),
         ("k 7 m q 2 x r t", "K7MQ-2XRT"),
         ("<mailto:O'Brien@example.com>", "mailto"),
+        ("order CT\u201377001, please", "CT-77001"),  # a hyphen that a mail program made a dash
+        ("CT\u201177001", "CT-77001"),
+        ("CT\u201377001", "CT\u201377001"),  # and an order number that has one
+        ("1Z\u00a0999\u00a0AA1\u00a001\u00a02345\u00a06784", "1Z999AA10123456784"),
+        ("number \u200e1Z999AA1\u200b0123456784\u202c", "1Z999AA10123456784"),  # copied from a page
     ],
 )
 def test_quote_is_taken_out_of(text: str, expected: str) -> None:
