@@ -65,6 +65,19 @@ def test_main_act_of_a_page_has_a_key(window: Window) -> None:
     assert Job.objects.filter(kind="collect", subject=str(order.pk)).exists() or "/sync" in page.url
 
 
+def test_only_parcel_of_an_order_is_remapped_by_key_and_of_several_none(window: Window) -> None:
+    order = make.make_order()
+    only = make.make_parcel(order, make.make_tracking())
+    page = window.open(page_of(order))
+    page.keyboard.press("r")
+    page.wait_for_url(f"**/admin/remap/?parcel={only.pk}")
+    make.make_parcel(order, make.make_tracking())
+    page = window.open(page_of(order))
+    page.keyboard.press("?")
+    told = page.locator("dialog.tb-keys dl > div").all_inner_texts()
+    assert [line.split()[0] for line in told if "Remap" in line or "Sync" in line] == ["s"]
+
+
 def test_help_tells_the_keys_and_switches_them_off(window: Window) -> None:
     make.make_order()
     page = window.open(list_of(Order))

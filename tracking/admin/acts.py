@@ -143,6 +143,10 @@ def address_of(act: Act, parcel: Parcel) -> str:
 @acts_on_parcels
 def parcel_buttons(request: HttpRequest, parcel: Parcel) -> Iterator[Button]:
     """A button for each act that is possible; other targets (route, account) are the remap's."""
+    if parcel.removed_at is None and request.user.has_perm(REMAP):
+        address = f"{reverse('remap')}?{urlencode({'parcel': parcel.pk})}"
+        words = _("To another route, account or courier, or to what the rules say now: first what would change.")
+        yield Button(_("Remap"), address, title=words, key=f"remap-{parcel.pk}")
     for act in acts_for(request.user, parcel):
         yield Button(
             act.label, address_of(act, parcel), title=act.note, is_grave=act.is_grave, key=f"{act.key}-{parcel.pk}"

@@ -265,7 +265,7 @@ class ParcelAdmin(HistoryAdmin):
 
     def fits(self, action: str, parcel: Parcel) -> bool:
         """On its own page the acts are buttons that say more."""
-        return action == "remap" and parcel.removed_at is None
+        return False
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         return queryset.filter(pk__in=parcels_by(search_term).values("pk")) if search_term else queryset, False

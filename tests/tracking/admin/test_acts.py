@@ -223,6 +223,13 @@ def test_sync_reads_both_sides_by_one_click_and_shows_how_far_it_is(parcels: lis
     assert StaffAction.objects.get().kind == StaffActionKind.SYNC
 
 
+def test_order_page_offers_to_remap_each_parcel_to_those_who_may(parcels: list[Parcel]) -> None:
+    page = reverse("admin:tracking_order_change", args=[parcels[0].order_id])
+    button = f"{reverse('remap')}?parcel={parcels[0].pk}"
+    assert button in client_of(person("anna", "remap_parcel")).get(page).content.decode()
+    assert button not in client_of(person("vera")).get(page).content.decode()
+
+
 def test_when_it_happened_is_read_by_the_clock_of_the_parcels_store(parcels: list[Parcel], agent: Client) -> None:
     """The order's page shows its times by that clock, so that is what people copy."""
     Store.objects.update(time_zone="Australia/Sydney")

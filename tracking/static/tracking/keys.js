@@ -50,19 +50,25 @@
     say(box.checked ? "Ticked" : "Not ticked");
   }
 
-  function act(key) {
+  // What a key does on this page: the page's own act, else that of its only parcel (remap-12).
+  function target(key) {
+    const visible = (selector) => Array.from(document.querySelectorAll(selector)).filter((one) => one.offsetParent);
     const names = ACTS[key] || [];
-    const found = names.map((name) => document.querySelector('[data-tb-act="' + name + '"], .tb-acts button[value="' + name + '"]'));
-    const target = found.find((one) => one && one.offsetParent);
-    if (target) target.click();
-    return Boolean(target);
+    const own = names.flatMap((name) => visible('[data-tb-act="' + name + '"], .tb-acts button[value="' + name + '"]'));
+    const ofParcels = names.flatMap((name) => visible('[data-tb-act^="' + name + '-"]'));
+    return own[0] || (ofParcels.length === 1 ? ofParcels[0] : null);
+  }
+
+  function act(key) {
+    const found = target(key);
+    if (found) found.click();
+    return Boolean(found);
   }
 
   function shown() {
-    const own = Object.entries(ACTS).map(([key, names]) => {
-      const selector = names.map((name) => '[data-tb-act="' + name + '"], .tb-acts button[value="' + name + '"]').join(", ");
-      const target = Array.from(document.querySelectorAll(selector)).find((one) => one.offsetParent);
-      return target && [key, target.textContent.trim()];
+    const own = Object.keys(ACTS).map((key) => {
+      const found = target(key);
+      return found && [key, found.textContent.trim()];
     });
     const boxes = [["f", "Search in this list", "searchbar"], ["t", "Find a page of the sidebar", "nav-filter"]];
     const there = boxes.filter(([, , id]) => document.getElementById(id));
