@@ -120,6 +120,6 @@ def first_steps() -> list[tuple[str, str]]:
 
 
 def open_problems_badge(request: HttpRequest) -> str:
-    """For the sidebar: how many problems are open, up to a hundred."""
+    """For the sidebar: how many problems are open, up to a hundred; nothing where there is none."""
     number = seen(Problem.objects.filter(closed_at=None, suppressed_by=None))[:100].count()
-    return "99+" if number == 100 else str(number)
+    return "99+" if number == 100 else str(number or "")

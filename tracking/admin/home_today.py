@@ -15,7 +15,7 @@ from config.people import viewer
 from tracking.admin.display import BAD, GOOD, MOVING, STATUS_TONES, list_of
 from tracking.admin.tiles import Tile
 from tracking.admin.viewer import seen
-from tracking.enums import FINISHED, MessageState, ParcelStatus
+from tracking.enums import FINISHED, ParcelStatus
 from tracking.models import Message, Order, Problem, Tracking
 from tracking.services.capped import counts_of
 from tracking.services.queues import SECTIONS
@@ -77,8 +77,9 @@ def new_troubles() -> list[Tile]:
 
 
 def messages_sent() -> list[Tile]:
-    [(number, figure)] = counted(Message.objects.filter(created_at__gte=midnight(), state=MessageState.SENT))
+    """By when the mail server took them: some were written yesterday, and waited for the night to end."""
+    [(number, figure)] = counted(Message.objects.filter(sent_at__gte=midnight()))
     words = ngettext("message sent today", "messages sent today", number)
     is_listed = admin.site.is_registered(Message)
-    url = list_of(Message, state__exact="sent", created_at__gte=midnight().isoformat()) if is_listed else ""
+    url = list_of(Message, sent_at__gte=midnight().isoformat()) if is_listed else ""
     return [Tile(figure, words, url, MOVING)]

@@ -40,7 +40,9 @@ def troubled() -> None:
     yesterday = make.make_problem(order=order, kind=ProblemKind.SILENT, closed_at=now)
     Problem.objects.filter(pk=yesterday.pk).update(opened_at=now - timedelta(days=1))
     facts = {"order": order, "kind": "delivered", "news_at": now, "due_at": now, "correlation_id": order.correlation_id}
-    Message.objects.create(state="sent", sent_at=now, **facts)
+    waited = Message.objects.create(state="sent", sent_at=now, **facts)  # the night out
+    Message.objects.filter(pk=waited.pk).update(created_at=now - timedelta(days=1))
+    Message.objects.create(state="bounced", sent_at=now - timedelta(days=1), **facts | {"kind": "in_transit"})
     make.make_tracking(status=ParcelStatus.LOST, retired_at=now)
     make.make_parcel(order)
     for _ in range(2):
@@ -120,6 +122,7 @@ def test_every_tile_leads_to_a_page_that_opens(troubled: None, admin_client: Cli
         ("new order today", 1),
         ("parcel got into trouble today", 1),
         ("job backs off", 1),
+        ("message sent today", 1),
         ("Unknown", 1),
         ("parcels wait for a number", 6),
     ],
@@ -154,6 +157,15 @@ def test_fresh_install_says_what_is_missing_and_is_otherwise_content(admin_clien
     assert "Nothing: no problem is open." in response.content.decode()
     make.make_route()
     assert admin_client.get(reverse("admin:index")).context["steps"] == []
+
+
+def test_sidebar_counts_open_problems_and_shows_nothing_for_none(admin_client: Client) -> None:
+    counted = re.compile(r">\s*inbox_customize\s*<.*?Queues(.*?)</a>", re.DOTALL)
+    [after] = counted.findall(admin_client.get(reverse("admin:index")).content.decode())
+    assert re.sub(r"<[^>]*>", "", after).strip() == ""
+    make.make_problem()
+    [after] = counted.findall(admin_client.get(reverse("admin:index")).content.decode())
+    assert re.sub(r"<[^>]*>", "", after).strip() == "1"
 
 
 def test_figures_of_lists_one_may_not_open_are_left_out(troubled: None) -> None:
