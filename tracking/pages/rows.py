@@ -2,7 +2,7 @@
 
 order ─ load ─> parcels with tracking, account, route and brand ─┐
                 newest scans of their trackings ─────────────────┼─> Rows ─ facts ─> OrderFacts for the words
-                names of couriers, kinds of open problems ───────┘
+                names of couriers, open problems ────────────────┘
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 
 from stores.models import Brand, Route
 from tracking.models import Checkpoint, Order, Parcel, Problem, Tracking
-from tracking.services.order_facts import names_of
+from tracking.services.order_facts import names_of, problems_of
 
 MOST_PARCELS = 60
 MOST_SCANS, SCANS_ALTOGETHER = 30, 120  # per parcel, and on the page: it stays light
@@ -32,7 +31,7 @@ class Rows:
     parcels: list[Parcel]
     scans: dict[str, list[Checkpoint]] = field(default_factory=dict)  # by tracking, newest first
     couriers: dict[str, str] = field(default_factory=dict)  # names by slug
-    problems: dict[int, set[str]] = field(default_factory=dict)  # kinds by parcel
+    problems: list[Problem] = field(default_factory=list)  # open ones
     brand: Brand | None = None
     more_parcels: int = 0
 
@@ -64,7 +63,7 @@ def load(order: Order) -> Rows:
     rows.brand = brand_of(order, parcels)
     rows.scans = newest_scans(rows.trackings)
     rows.couriers = names_of(rows.trackings)
-    rows.problems = problems_of(rows.parcels)
+    rows.problems = problems_of(order, rows.parcels)
     return rows
 
 
@@ -83,20 +82,6 @@ def newest_scans(trackings: Iterable[Tracking]) -> dict[str, list[Checkpoint]]:
     return found
 
 
-def problems_of(parcels: list[Parcel]) -> dict[int, set[str]]:
-    """Kinds of the open problems of each parcel or its tracking. One query."""
-    by_tracking = defaultdict(list)
-    for parcel in parcels:
-        by_tracking[parcel.tracking_id].append(parcel.pk)
-    is_mine = Q(parcel__in=[parcel.pk for parcel in parcels]) | Q(tracking__in=[key for key in by_tracking if key])
-    found: dict[int, set[str]] = defaultdict(set)
-    rows = Problem.objects.filter(is_mine, closed_at=None).values_list("kind", "parcel_id", "tracking_id")
-    for kind, parcel_id, tracking_id in rows:
-        for key in {parcel_id, *(by_tracking[tracking_id] if tracking_id else [])} - {None}:
-            found[key].add(kind)
-    return found
-
-
 def brand_of(order: Order, parcels: Iterable[Parcel]) -> Brand | None:
     """The brand of the first parcel's route that has one; else that of the route which the store would take.
 
@@ -111,8 +96,3 @@ def brand_of(order: Order, parcels: Iterable[Parcel]) -> Brand | None:
     by_fit = routes.select_related("brand").order_by(F("store").asc(nulls_last=True), "is_default", "position", "pk")
     route = by_fit.first()
     return route.brand if route else None
-
-
-def today_of(order: Order) -> date:
-    """The calendar day that the page speaks of."""
-    return timezone.localdate()

@@ -227,12 +227,13 @@ def by_day(scans: Sequence[Checkpoint], about: ParcelFacts, today: date, languag
 def shown_scan(scan: Checkpoint, about: ParcelFacts, language: str) -> ShownScan:
     local = local_time(scan)
     has_clock = local is not None and len(scan.time_text or scan.local_time) > len("2026-12-01")
+    meaning, said = milestone(scan, is_return=about.is_return), without_people(scan.message, scan.tag)
     return ShownScan(
-        milestone=milestone(scan, is_return=about.is_return),
+        milestone=meaning,
         time=clock(local, language) if local and has_clock else "",
         at=scan.time_text if local else "",
         place=without_people(scan.location),
-        words=without_people(scan.message, scan.tag),
+        words="" if said.strip(" .!").casefold() == meaning.casefold() else said,  # nothing is said twice
     )
 
 

@@ -30,7 +30,7 @@ _WHO = re.compile(
     r"|getekend door|overhandigd aan|ontvangen door|opgehaald door|buren|buur|geadresseerde"
     r"|podpisane przez|doręczono do rąk|odebrane przez|odebrał[ao]?|sąsiad(?:owi|a)?|adresat"
     r"|undertecknad av|överlämnad till|mottagen av|hämtad av|granne|mottagare"
-    r")\b(\s*[:=-]?\s*)" + _END
+    r")\b(?!\s+(?:the\s+)?(?:carrier|courier)\s*(?:[.,;]|$))(\s*[:=-]?\s*)" + _END
 )
 _PHONE = re.compile(r"(?<![\w.-])(?:\+|\(?0)\d?[\d ()/.-]{6,}\d(?![\w-])")
 _STREET_AFTER = re.compile(

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from tests import factories as make
 from tests.tracking.pages.orders import make_branded, make_shopped, path_of, ship
-from tracking.enums import ParcelStatus, ShopperEvent
-from tracking.models import Checkpoint, Order, ShopperCount, Tracking
+from tracking.enums import ParcelStatus, ProblemKind, ShopperEvent
+from tracking.models import Checkpoint, Order, Outage, ShopperCount, Tracking
 from tracking.services.links import withdraw_link
 from tracking.services.order_facts import facts_of_order
+from tracking.services.whose_clock import day_of_shopper
+from tracking.words.answers import answer
 from tracking.words.languages import day
 
 pytestmark = pytest.mark.django_db
@@ -166,11 +168,50 @@ def test_unknown_status_is_called_unknown(client: Client) -> None:
 def test_paused_connection_is_said_with_the_time_of_the_last_news(client: Client) -> None:
     order = make_shopped(collected_at=None)
     parcel = ship(order, received_at=timezone.now().replace(year=2026, month=11, day=20, hour=8, minute=30))
-    assert "We get no news" not in words(client.get(path_of(order)).content)
+    assert "We are getting no news" not in words(client.get(path_of(order)).content)
     type(parcel.tracking.account).objects.update(pause_seconds=120)
     html = client.get(path_of(order)).content.decode()
-    assert "We get no news from the carrier at the moment." in html
+    assert "We are getting no news from the carrier at the moment." in html
     assert re.search(r'<time datetime="2026-11-20T08:30:[^"]+" data-local>[^<]*November 20[^<]*UTC</time>', html)
+
+
+def test_silence_that_a_couriers_outage_explains_is_told_as_mails_and_agents_tell_it(client: Client) -> None:
+    order = make_shopped()
+    parcel = ship(order)
+    about = {"kind": ProblemKind.SILENT, "subject": f"tracking:{parcel.tracking_id}", "tracking": parcel.tracking}
+    silent = make.make_problem(order=order, **about)
+    assert "not reported anything new for longer than usual" in words(client.get(path_of(order)).content)
+    silent.suppressed_by = Outage.objects.create(courier="dhl-germany", cause="No news", started_at=timezone.now())
+    silent.save()
+    page = words(client.get(path_of(order)).content)
+    assert "The carrier has technical problems at the moment" in page
+    assert "longer than usual" not in page
+    assert answer(facts_of_order(order), "en") in page
+
+
+def test_day_is_the_recipients_late_is_what_is_late_there(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half past one in the night in UTC: still the day before in Los Angeles, long since the new one in Sydney."""
+    moment = timezone.now().replace(hour=1, minute=30)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+    said = {}
+    for place in ({"destination_country": "US", "destination_state": "CA"}, {"destination_country": "AU"}):
+        order = make_shopped(**place)
+        ship(order, eta=moment.date() - timedelta(days=1))
+        said[place["destination_country"]] = words(client.get(path_of(order)).content)
+        assert answer(facts_of_order(order), "en") in said[place["destination_country"]], (
+            "agents and mails say the same"
+        )
+    assert "Expected delivery: " in said["US"]
+    assert "later than planned" in said["AU"]
+
+
+def test_what_a_courier_says_in_our_very_words_is_not_said_twice(client: Client) -> None:
+    order = make_shopped()
+    parcel = ship(order, steps=0)
+    make.make_checkpoint(
+        parcel.tracking, tag="OutForDelivery", subtag="OutForDelivery_001", message="OUT FOR DELIVERY."
+    )
+    assert "OUT FOR DELIVERY" not in words(client.get(path_of(order)).content)
 
 
 def test_pickup_point_is_shown_with_its_hours(client: Client) -> None:
@@ -191,7 +232,7 @@ def test_last_day_at_the_pickup_point_is_said_where_the_carriers_words_name_it(c
     facts = {"status_changed_at": since, "pickup_note": f"Ready until {last_day:%d.%m.%Y}, Mon-Sat 8-20"}
     parcel = ship(order, ParcelStatus.AVAILABLE_FOR_PICKUP, **facts)
     assert facts_of_order(order).parcels[0].pickup_until == last_day
-    said = f"Last day for collection: {day(last_day, 'en', timezone.localdate())}."
+    said = f"Last day for collection: {day(last_day, 'en', day_of_shopper(order, timezone.now()))}."
     assert said in words(client.get(path_of(order)).content)
     Tracking.objects.filter(pk=parcel.tracking_id).update(status=ParcelStatus.RETURNING)
     assert "Last day for collection" not in words(client.get(path_of(order)).content), "it has gone by"

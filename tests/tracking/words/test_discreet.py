@@ -25,6 +25,8 @@ from tracking.words.discreet import LONGEST, without_people
         ("Podpisane przez: Kowalski", "Podpisane przez …"),
         ("Call +49 170 1234567 please", "Call … please"),
         ("Customer erna@example.com notified", "Customer … notified"),
+        ("Accepted by carrier", "Accepted by carrier"),
+        ("Accepted by courier John Smith", "Accepted by …"),
         ("Arrived at hub Köln 50667", "Arrived at hub Köln 50667"),
         ("Sendung 2026-11-27 10:15 eingetroffen", "Sendung 2026-11-27 10:15 eingetroffen"),
         ("Shipment departed from facility - LEIPZIG", "Shipment departed from facility - LEIPZIG"),
