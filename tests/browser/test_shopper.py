@@ -112,7 +112,7 @@ def test_everything_can_be_read_without_a_script(shopper: Any) -> None:
     for words in ("Your order AT-7001", "Problem with the address", "Kiosk, Marktstr. 12", "What you sent back", "UTC"):
         assert words in text
     page.get_by_text("Earlier news").first.click()
-    assert page.get_by_text("Announced to the carrier").first.is_visible()
+    assert page.get_by_text("Registered with the carrier").first.is_visible()
     assert page.locator("noscript meta[http-equiv=refresh]").count() == 1 or "refresh" in page.content()
 
 

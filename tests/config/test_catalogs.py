@@ -64,6 +64,24 @@ def test_placeholders_and_ends_of_sentences_are_those_of_the_source(language: st
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_one_thing_has_one_name_with_a_colon_and_without(language: str) -> None:
+    names = {one.id: one.string for one in catalogs.read(language) if isinstance(one.id, str)}
+    pairs = {words: f"{words}:" for words in names if f"{words}:" in names}
+    pairs |= {"Tracking number": "tracking number:", "Pickup point": "Pickup point: %(place)s."}
+    assert len(pairs) > 5
+    for plain, told in pairs.items():
+        if plain != "What happens next":  # French asks where it stands alone
+            name = names[told].removesuffix("%(place)s.").strip(": \u00a0")
+            assert name.lower() == names[plain].lower(), (plain, name)
+
+
+def test_french_keeps_its_signs_on_the_line() -> None:
+    said = [text for one in catalogs.read("fr") if one.id for text in texts(one)]
+    assert any("\u00a0:" in text for text in said)
+    assert [text for text in said if re.search(r"(?<!\u00a0)[:;?!»]", text)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_left_in_english(language: str) -> None:
     same = {one.id for one in catalogs.read(language) if one.id and one.id in texts(one)}
     assert same == set()

@@ -156,6 +156,8 @@ def subject_of(kind: MessageKind, facts: MailFacts) -> str:
     subject = subjects.part if several else subjects.whole
     if kind == MessageKind.SHIPPED and is_about_all(kind, facts):
         subject = SPLIT_SUBJECT
+    if not facts.order.number:
+        return one_line(str(subject).replace(" %(number)s", ""))
     return one_line(str(subject) % {"number": facts.order.number})
 
 

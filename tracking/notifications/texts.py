@@ -46,8 +46,8 @@ SUBJECTS: dict[MessageKind, Subject] = {
         _("Your order %(number)s has been delivered"), _("A parcel of your order %(number)s has been delivered")
     ),
     MessageKind.DELAYED: Subject(
-        _("Your order %(number)s takes longer than planned"),
-        _("A parcel of your order %(number)s takes longer than planned"),
+        _("Your order %(number)s is taking longer than planned"),
+        _("A parcel of your order %(number)s is taking longer than planned"),
     ),
     MessageKind.EXCEPTION: Subject(
         _("Your order %(number)s: there is a problem with the delivery"),
@@ -61,7 +61,7 @@ SUBJECTS: dict[MessageKind, Subject] = {
         _("Your order %(number)s has come back to us"), _("A parcel of your order %(number)s has come back to us")
     ),
     MessageKind.ALL_ARRIVED: Subject(
-        _("Your order %(number)s has arrived completely"), _("Your order %(number)s has arrived completely")
+        _("Everything from your order %(number)s has arrived"), _("Everything from your order %(number)s has arrived")
     ),
     MessageKind.RETURN_IN_TRANSIT: Subject(
         _("Your return for order %(number)s is on its way"), _("Your return for order %(number)s is on its way")
@@ -71,17 +71,17 @@ SUBJECTS: dict[MessageKind, Subject] = {
     ),
 }
 OPENINGS: dict[MessageKind, Opening] = {
-    MessageKind.SHIPPED: Opening(_("Your parcel has been shipped"), _("We have sent off what you ordered.")),
-    MessageKind.DELAYED: Opening(_("It takes a little longer"), _("The parcel takes longer than planned.")),
+    MessageKind.SHIPPED: Opening(_("Your parcel has been shipped"), _("We have sent off a parcel for you.")),
+    MessageKind.DELAYED: Opening(_("It is taking a little longer"), _("The parcel is taking longer than planned.")),
     MessageKind.ALL_ARRIVED: Opening(
         _("Everything has arrived"), _("According to the carrier, all parcels of your order have been delivered.")
     ),
 }
 # Everything that was shipped so far in one mail: which box has what.
-SPLIT_SUBJECT = _("Your order %(number)s comes in several parcels")
+SPLIT_SUBJECT = _("Your order %(number)s is coming in several parcels")
 SPLIT = Opening(
-    _("Your order comes in several parcels"),
-    _("They may arrive on different days. This is what is in which parcel."),
+    _("Your order is coming in several parcels"),
+    _("They may arrive on different days. Here is what is in each parcel."),
 )
 # The second message about a parcel that waits at a pickup point.
 REMINDER_SUBJECT = Subject(

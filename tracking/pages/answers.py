@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +19,9 @@ from stores.models import Brand
 from stores.pictures import EXTENSIONS
 from tracking.pages.brand import style_url
 from tracking.pages.language import enabled
-from tracking.words.languages import LANGUAGES, base, direction, pick, speaking, tag
+from tracking.words.languages import direction, is_spoken, name_among, pick, speaking, tag
 
+LONGEST_IN_MINUTES = 90  # a longer wait is told in hours
 REFRESH = "X-Refresh"  # sent by the page's own script: somebody looks on, nobody looks anew
 
 
@@ -41,7 +43,7 @@ def page(
 
 def frame(language: str, brand: Brand | None) -> dict[str, Any]:
     """What the page's frame needs."""
-    others = [tag(one) for one in enabled(brand) if base(one) in LANGUAGES]
+    others = [tag(one) for one in enabled(brand) if is_spoken(one)]
     return {
         "language": language,
         "direction": direction(language),
@@ -49,7 +51,7 @@ def frame(language: str, brand: Brand | None) -> dict[str, Any]:
         "brand_style": style_url(brand) if brand else "",
         "logo": logo_path(brand),
         "legal": pick(brand.legal, language, enabled(brand)) if brand else "",
-        "languages": [(one, LANGUAGES[base(one)]) for one in others] if len(others) > 1 else [],
+        "languages": [(one, name_among(one, others)) for one in others] if len(others) > 1 else [],
     }
 
 
@@ -98,6 +100,9 @@ def is_from_here(request: HttpRequest) -> bool:
 
 
 def wait_words(seconds: float) -> str:
-    """How long to wait, in whole minutes."""
-    minutes = max(1, round(seconds / 60))
-    return _("There were too many tries. Please try again in %(minutes)d min.") % {"minutes": minutes}
+    """How long to wait: in whole minutes, or hours where it is long; never less than it takes."""
+    minutes = max(1, math.ceil(seconds / 60))
+    if minutes > LONGEST_IN_MINUTES:
+        hours = math.ceil(minutes / 60)
+        return _("There were too many attempts. Please try again in %(hours)d h.") % {"hours": hours}
+    return _("There were too many attempts. Please try again in %(minutes)d min.") % {"minutes": minutes}

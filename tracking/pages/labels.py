@@ -18,7 +18,7 @@ LABELS = {
     "progress": _("Progress"),
     "done": _("(done)"),
     "updated": _("Last updated:"),
-    "paused": _("We get no news from the carrier at the moment. This is what we knew last."),
+    "paused": _("We are getting no news from the carrier at the moment. This is the latest we know."),
     "details": _("All details"),
 }
 

@@ -12,7 +12,7 @@ from tracking.words.states import STATES, state_of
 
 # Steps on the way that are no state of their own: the state stays "in transit".
 ON_THE_WAY: dict[str, str | Promise] = {
-    "InfoReceived_001": _("Announced to the carrier"),
+    "InfoReceived_001": _("Registered with the carrier"),
     "InTransit_002": _("Handed to the carrier"),
     "InTransit_003": _("Arrived at a parcel centre"),
     "InTransit_004": _("Arrived in the destination country"),

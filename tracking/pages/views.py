@@ -72,10 +72,10 @@ def find_page(request: HttpRequest, brand: str = "") -> HttpResponseBase:
     language = language_for(request, row)
     if request.method != "POST":
         return page(request, "shopper/find.html", language, brand=row)
-    if not is_from_here(request):
-        return refused(request, language, row, HTTPStatus.FORBIDDEN, _("This form was sent from another site."))
     number, proof = (typed(request.POST.get(name, "")) for name in ("number", "proof"))
     with speaking(language):
+        if not is_from_here(request):
+            return refused(request, language, row, HTTPStatus.FORBIDDEN, _("This form was sent from another site."))
         if not 0 < len(number) <= LONGEST_NUMBER or not 0 < len(proof) <= LONGEST_PROOF:
             words = _("Please fill in both fields.")
             return refused(request, language, row, HTTPStatus.BAD_REQUEST, words)

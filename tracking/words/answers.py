@@ -34,6 +34,13 @@ UNDER_WAY = frozenset(
         ParcelStatus.UNKNOWN,
     }
 )
+# It goes no further until somebody has done something, if at all: no day that was once expected holds.
+HELD = frozenset(
+    {
+        *(State.MOVED, State.ADDRESS, State.REFUSED, State.PAYMENT, State.UNCOLLECTED),
+        *(State.NOT_ACCEPTED, State.DAMAGED, State.DOCUMENTS),
+    }
+)
 # The shopper has to do something, or will want to: said even where there is little room.
 CALLS_FOR_ACTION = frozenset(
     {
@@ -139,7 +146,7 @@ def whens(parcel: ParcelFacts, language: str, today: date) -> list[str]:
         return pickup(parcel, language, today)
     if parcel.status == ParcelStatus.DELIVERED and Flag.NUMBER_REUSED not in parcel.flags and parcel.delivered_on:
         return [_("Day of delivery: %(day)s.") % {"day": day(parcel.delivered_on, language, today)}]
-    if parcel.is_return or not is_under_way(parcel):
+    if parcel.is_return or not is_under_way(parcel) or state_of(parcel) in HELD:
         return [*reasons(parcel)]
     return [*expected(parcel, language, today), *reasons(parcel)]
 
@@ -153,7 +160,7 @@ def expected(parcel: ParcelFacts, language: str, today: date) -> list[str]:
     """The carrier's estimate, else the promise, else honestly none; a day that is over is not repeated as a hope."""
     due = parcel.eta or parcel.promised
     if due is None:
-        return [_("There is no delivery date yet.")]
+        return [] if parcel.status == ParcelStatus.OUT_FOR_DELIVERY else [_("There is no delivery date yet.")]
     if due < today or Flag.LATE in parcel.flags:
         return [
             _("It is later than planned (planned day: %(day)s). We are sorry.") % {"day": day(due, language, today)}
@@ -178,10 +185,10 @@ def reasons(parcel: ParcelFacts) -> list[str]:
     if parcel.is_finished and Flag.NUMBER_REUSED not in parcel.flags:
         return []
     if Flag.COURIER_OUTAGE in parcel.flags:
-        return [_("The carrier has technical problems at the moment, so news comes late.")]
+        return [_("The carrier has technical problems at the moment, so updates arrive late.")]
     said = []
     if Flag.STUCK in parcel.flags:
-        said.append(_("Its first scan takes longer than usual."))
+        said.append(_("Its first scan is taking longer than usual."))
     if Flag.SILENT in parcel.flags:
         said.append(_("The carrier has not reported anything new for longer than usual."))
     return said

@@ -54,6 +54,13 @@ def choose(wanted: Iterable[str], enabled: Iterable[str]) -> str:
     return spoken[0] if spoken else SOURCE
 
 
+def name_among(locale: str, others: Iterable[str]) -> str:
+    """``Deutsch``; ``Deutsch (Österreich)`` where another German stands beside it."""
+    is_alone = sum(base(one) == base(locale) for one in others) < 2
+    name = None if is_alone else babel_locale(locale).get_display_name()
+    return name[:1].upper() + name[1:] if name else LANGUAGES[base(locale)]
+
+
 def speaking(language: str) -> AbstractContextManager[None]:
     """Within the block, sentences come in this language."""
     return translation.override(tag(language).lower())

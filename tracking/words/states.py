@@ -130,13 +130,13 @@ CARRIER_WORKS = _("The carrier is working on it. There is nothing you need to do
 TRIES_AGAIN = _(
     "As a rule the carrier tries again on the next working day, or leaves a note saying where to collect it."
 )
-TELL_THE_ADDRESS = _("Please send us the right address soon, otherwise the parcel comes back to us.")
-WE_TAKE_CARE = _("We have to sort this out with the carrier. If you have questions, please contact us.")
+TELL_THE_ADDRESS = _("Please send us the right address soon, otherwise the parcel will come back to us.")
+WE_TAKE_CARE = _("We are sorting this out with the carrier. If you have questions, please contact us.")
 FIND_A_SOLUTION = _("Please contact us, so that we can find a solution.")
 IF_QUESTIONS = _("If you have questions, please contact us.")
 IF_UNEXPECTED = _("If you did not expect this, please contact us.")
 IF_STILL_WANTED = _("If you still want your order, please contact us.")
-IF_NOT_FOUND = _("If you cannot find it, please ask in your household and your neighbours, then contact us.")
+IF_NOT_FOUND = _("If you cannot find it, please ask your household and your neighbours, then contact us.")
 IF_CUSTOMS_ASKS = _("Customs has to release it. You will be contacted if anything is needed from you.")
 HAVE_THE_RECEIPT = _("Please contact us, and have the proof of posting at hand.")
 NO_TRACKING = _("No tracking available")
@@ -150,9 +150,9 @@ STATES: dict[State, Words] = {
         _("As a rule this changes within a day or two. There is nothing you need to do."),
     ),
     State.INFO_RECEIVED: Words(
-        _("Announced to the carrier"),
-        _("The parcel is announced to the carrier, who has not scanned it yet."),
-        _("More news comes with its first scan. There is nothing you need to do."),
+        _("Registered with the carrier"),
+        _("The parcel is registered with the carrier, who has not scanned it yet."),
+        _("There will be more news with its first scan. There is nothing you need to do."),
     ),
     State.IN_TRANSIT: Words(_("On its way"), _("The parcel is on its way to you."), NOTHING_TO_DO),
     State.IN_CUSTOMS: Words(
@@ -165,12 +165,12 @@ STATES: dict[State, Words] = {
     ),
     State.OUT_FOR_DELIVERY: Words(
         _("Out for delivery"),
-        _("The parcel is in the delivery vehicle."),
+        _("The parcel is on the delivery vehicle."),
         _("Please make sure that someone can take it in."),
     ),
     State.APPOINTMENT: Words(
         _("Delivery appointment made"),
-        _("The carrier has fixed an appointment for the delivery."),
+        _("The carrier has set an appointment for the delivery."),
         _("Please make sure that someone can take the parcel in at that time."),
     ),
     State.ATTEMPT_FAILED: Words(
@@ -189,7 +189,7 @@ STATES: dict[State, Words] = {
     State.AVAILABLE_FOR_PICKUP: Words(
         _("Ready for collection"),
         _("The parcel is waiting for you at a pickup point."),
-        _("Please collect it in time, otherwise it comes back to us. You may need an identity document."),
+        _("Please collect it in time, otherwise it will come back to us. You may need proof of identity."),
     ),
     State.DELIVERED: Words(_("Delivered"), _("According to the carrier, the parcel has been delivered."), IF_NOT_FOUND),
     State.COLLECTED: Words(
@@ -207,9 +207,9 @@ STATES: dict[State, Words] = {
         _("According to the carrier, the parcel has been left with a neighbour."),
         _("Please look for the carrier's note and ask your neighbours. If you cannot find the parcel, contact us."),
     ),
-    State.DELAYED: Words(DELAYED, _("The parcel takes longer than planned."), CARRIER_WORKS),
+    State.DELAYED: Words(DELAYED, _("The parcel is taking longer than planned."), CARRIER_WORKS),
     State.DELAYED_CUSTOMS: Words(
-        _("Delayed in customs"), _("Customs takes longer than usual with this parcel."), IF_CUSTOMS_ASKS
+        _("Delayed in customs"), _("Customs is taking longer than usual with this parcel."), IF_CUSTOMS_ASKS
     ),
     State.DELAYED_OUTSIDE: Words(
         DELAYED, _("Something outside the carrier's control is delaying the parcel."), CARRIER_WORKS
@@ -220,7 +220,7 @@ STATES: dict[State, Words] = {
     State.DELAYED_WEATHER: Words(
         _("Delayed by the weather"),
         _("Severe weather is delaying the parcel."),
-        _("It goes on as soon as the weather allows. There is nothing you need to do."),
+        _("It will continue as soon as the weather allows. There is nothing you need to do."),
     ),
     State.DELAYED_FLIGHT: Words(_("Flight delayed"), _("A late flight is delaying the parcel."), CARRIER_WORKS),
     State.EXCEPTION: Words(
@@ -237,7 +237,7 @@ STATES: dict[State, Words] = {
         _("Problem with the address"), _("The address on the parcel is wrong or incomplete."), TELL_THE_ADDRESS
     ),
     State.REFUSED: Words(
-        _("Acceptance refused"),
+        _("Delivery refused"),
         _("According to the carrier, somebody refused to accept the parcel."),
         _("As a rule it comes back to us. If this is a mistake, please contact us."),
     ),
@@ -283,8 +283,8 @@ STATES: dict[State, Words] = {
         _("If the parcel does not arrive, please contact us."),
     ),
     State.RETURN_ANNOUNCED: Words(
-        _("Return announced"),
-        _("Your return is announced to the carrier, who has not scanned it yet."),
+        _("Return registered"),
+        _("Your return is registered with the carrier, who has not scanned it yet."),
         _("Once you have handed it in, please keep the proof of posting until your return is completed."),
     ),
     State.RETURN_MOVING: Words(_("Return on its way"), _("Your return is on its way to us."), NOTHING_TO_DO),
@@ -292,9 +292,9 @@ STATES: dict[State, Words] = {
     State.RETURN_ARRIVED: Words(
         _("Return arrived"),
         _("According to the carrier, your return has reached us."),
-        _("Next we check what you sent back. There is nothing you need to do."),
+        _("Next, we will check what you sent back. There is nothing you need to do."),
     ),
-    State.RETURN_DELAYED: Words(_("Return delayed"), _("Your return takes longer than planned."), CARRIER_WORKS),
+    State.RETURN_DELAYED: Words(_("Return delayed"), _("Your return is taking longer than planned."), CARRIER_WORKS),
     State.RETURN_PROBLEM: Words(
         _("Problem with the return"), _("The carrier reports a problem with your return."), HAVE_THE_RECEIPT
     ),

@@ -113,7 +113,7 @@ def test_an_order_in_one_parcel_word_for_word() -> None:
     mail = render(MessageKind.OUT_FOR_DELIVERY, sample(MessageKind.OUT_FOR_DELIVERY, TODAY), FULL, "en")
     assert mail.subject == "Your order N-10102 is out for delivery"
     assert mail.text == (
-        "Acme & Söhne\n\nOut for delivery\n\nThe parcel is in the delivery vehicle.\n\n"
+        "Acme & Söhne\n\nOut for delivery\n\nThe parcel is on the delivery vehicle.\n\n"
         "What happens next: Please make sure that someone can take it in.\n\n"
         "Order number: N-10102\nFollow your order: https://shop.example.com/track/sample\n\n"
         "Expected delivery: Thursday, December 3, later than planned (Tuesday, December 1). We are sorry.\n"
@@ -123,15 +123,19 @@ def test_an_order_in_one_parcel_word_for_word() -> None:
         "https://www.dhl.de/de/privatkunden/pakete-empfangen/verfolgen.html?piececode=JD014600006281953022\n"
         "In the carrier's words: Die Sendung wurde im Paketzentrum bearbeitet.\n\n"
         "-- \nQuestions? We are happy to help:\nhttps://acme.example/help\nhelp@acme.example\n+49 30 123456\n"
-        "You receive this message because you ordered from Acme & Söhne.\n"
+        "You are receiving this message because you ordered from Acme & Söhne.\n"
         "No more messages about deliveries: https://shop.example.com/unsubscribe/sample\nAcme GmbH\nBerlin, Germany\n"
     )
 
 
 def test_one_mail_shows_what_is_in_which_parcel() -> None:
     mail = render(MessageKind.SHIPPED, sample(MessageKind.SHIPPED, TODAY, several=True), PLAIN, "en")
-    assert mail.subject == "Your order N-10102 comes in several parcels"
-    headings = ["Parcel 1 of 3: Announced to the carrier", "Parcel 2 of 3: On its way", "Parcel 3 of 3: Delivered"]
+    assert mail.subject == "Your order N-10102 is coming in several parcels"
+    headings = [
+        "Parcel 1 of 3 – Registered with the carrier",
+        "Parcel 2 of 3 – On its way",
+        "Parcel 3 of 3 – Delivered",
+    ]
     first, second, third, rest = (mail.text.index(words) for words in [*headings, "Not shipped yet:"])
     assert "1 x Hiking boot, size 42" in mail.text[first:second]
     assert "1 x Two-person tent" in mail.text[second:third]
@@ -143,7 +147,7 @@ def test_a_mail_about_one_of_several_names_it_and_tells_the_rest_below() -> None
     mail = render(MessageKind.EXCEPTION, sample(MessageKind.EXCEPTION, TODAY, several=True), PLAIN, "en")
     assert mail.subject == "Your order N-10102: there is a problem with a parcel"
     assert "What happens next: Please send us the right address soon" in mail.text
-    assert mail.text.index("Parcel 1 of 3: Problem with the address") < mail.text.index("Parcel 2 of 3: On its way")
+    assert mail.text.index("Parcel 1 of 3 – Problem with the address") < mail.text.index("Parcel 2 of 3 – On its way")
 
 
 def test_a_return_speaks_of_the_return_alone() -> None:
@@ -191,6 +195,14 @@ def test_styles_stand_on_the_elements_and_in_the_head_for_dark_and_narrow() -> N
     assert html.count("url(") == 0
 
 
+def test_outlook_keeps_the_width_and_the_button() -> None:
+    """It knows neither ``max-width`` nor space around a link: it gets a table of 600 pixels and a cell with space."""
+    html = render(MessageKind.DELIVERED, sample(MessageKind.DELIVERED, TODAY), FULL, "en").html
+    assert re.search(r'<!--\[if mso\]><table role="presentation" width="600"[^>]*><tr><td><!\[endif\]-->', html)
+    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") == 2
+    assert re.search(r'<td class="key" style="[^"]*background-color: #c6f221[^"]*mso-padding-alt: 13px 28px', html)
+
+
 def test_languages_that_run_the_other_way_set_the_direction() -> None:
     html = render(MessageKind.DELIVERED, sample(MessageKind.DELIVERED, TODAY), PLAIN, "ar").html
     assert 'dir="rtl"' in html
@@ -206,6 +218,12 @@ def test_an_order_without_a_number_is_simply_your_order() -> None:
     mail = render(MessageKind.DELIVERED, replace(facts, order=replace(facts.order, number="")), PLAIN, "en")
     assert mail.subject == "Your order has been delivered"
     assert "Order number" not in mail.text + mail.html
+    trouble = sample(MessageKind.EXCEPTION, TODAY)
+    trouble = replace(trouble, order=replace(trouble.order, number=""))
+    assert [render(MessageKind.EXCEPTION, trouble, PLAIN, language).subject for language in ("en", "fr")] == [
+        "Your order: there is a problem with the delivery",
+        "Votre commande : un problème de livraison est survenu",
+    ]
 
 
 def test_a_huge_order_is_cut_and_says_so() -> None:

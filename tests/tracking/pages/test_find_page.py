@@ -16,6 +16,7 @@ from config.addresses import network_of
 from tests import factories as make
 from tests.tracking.pages.orders import make_branded, make_shopped, path_of, ship
 from tracking.models import LookupCount
+from tracking.pages.answers import wait_words
 from tracking.services import lookup
 from tracking.services.lookup import Asked, TooManyTriesError, find_order
 
@@ -86,6 +87,15 @@ def test_one_number_can_be_tried_six_times_an_hour_whether_it_exists_or_not(clie
         "also the right answer, until the hour ends"
     )
     assert "Please try again in 59 min." in right.content.decode()
+    said = ask(client, "CT-9", "10115", REMOTE_ADDR="10.0.9.9", headers={"accept-language": "de"}).content.decode()
+    assert "Bitte versuchen Sie es in 59 Min. noch einmal." in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(1, "1 min."), (61, "2 min."), (5_400, "90 min."), (5_401, "2 h."), (82_000, "23 h.")]
+)
+def test_who_waits_as_long_as_told_need_not_wait_again(seconds: float, told: str) -> None:
+    assert wait_words(seconds).endswith(f"in {told}")
 
 
 def test_one_address_can_try_thirty_numbers_in_ten_minutes() -> None:
@@ -157,6 +167,9 @@ def test_form_of_another_site_is_refused(client: Client, headers: dict[str, str]
     strict = Client(enforce_csrf_checks=True)
     assert ask(strict, "CT-9", "10115", headers=headers).status_code == status
     assert LookupCount.objects.exists() == (status == 303), "a refused form uses up no try"
+    if status == 403:
+        said = ask(strict, "CT-9", "10115", headers=headers | {"accept-language": "de"}).content.decode()
+        assert "Dieses Formular wurde von einer anderen Seite abgeschickt." in said
 
 
 def test_form_of_an_unknown_brand_is_not_there(client: Client) -> None:

@@ -109,6 +109,25 @@ def test_without_any_date_it_says_so() -> None:
     assert answer(order(parcel(promised=SOON)), "en").endswith("Planned delivery: by Thursday, December 3.")
 
 
+def test_no_day_is_named_where_none_holds_or_the_parcel_is_at_the_door() -> None:
+    for subtag in (
+        "Exception_002",
+        "Exception_003",
+        "Exception_006",
+        "Exception_007",
+        "Exception_008",
+        "Exception_012",
+    ):
+        for dates in ({}, {"eta": SOON}, {"promised": BEFORE}):
+            said = answer(order(parcel(ParcelStatus.EXCEPTION, subtag=subtag, **dates)), "en")
+            assert "elivery date" not in said, said
+            assert "xpected delivery" not in said, said
+            assert "planned" not in said, said
+    said = answer(order(parcel(ParcelStatus.OUT_FOR_DELIVERY, subtag="OutForDelivery_004")), "en")
+    assert said == "The carrier has set an appointment for the delivery."
+    assert "Expected delivery" in answer(order(parcel(ParcelStatus.EXCEPTION, eta=SOON)), "en")
+
+
 def test_late_is_said_with_the_day_that_was_planned_and_why() -> None:
     late = parcel(ParcelStatus.DELAYED, subtag="Exception_017", eta=BEFORE, flags=frozenset({Flag.LATE}))
     assert answer(order(late), "en") == (
@@ -124,7 +143,7 @@ def test_late_is_said_with_the_day_that_was_planned_and_why() -> None:
 def test_an_outage_explains_silence_and_is_said_alone() -> None:
     silent = frozenset({Flag.SILENT, Flag.COURIER_OUTAGE})
     said = answer(order(parcel(flags=silent)), "en")
-    assert said.endswith("The carrier has technical problems at the moment, so news comes late.")
+    assert said.endswith("The carrier has technical problems at the moment, so updates arrive late.")
     assert "anything new" not in said
 
 
@@ -149,7 +168,7 @@ def test_a_split_order_counts_what_arrived_and_tells_the_rest() -> None:
     )
     assert answer(split, "en") == (
         "Parcels delivered: 2 of 3. "
-        "Parcel 3 of 3: The parcel is in the delivery vehicle. Expected delivery: Tuesday, December 1."
+        "Parcel 3 of 3: The parcel is on the delivery vehicle. Expected delivery: Tuesday, December 1."
     )
     everything = order(parcel(ParcelStatus.DELIVERED), parcel(ParcelStatus.DELIVERED), unshipped=(BOOT,))
     assert answer(everything, "en") == (
@@ -178,7 +197,7 @@ def test_what_the_shopper_has_to_do_is_said_even_when_short() -> None:
     assert answer(order(pickup), "en") == (
         "The parcel is waiting for you at a pickup point. Pickup point: Kiosk Meyer. "
         "Last day for collection: Thursday, December 3. "
-        "Please collect it in time, otherwise it comes back to us. You may need an identity document."
+        "Please collect it in time, otherwise it will come back to us. You may need proof of identity."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracking.words.languages import choose, direction, pick, tag
+from tracking.words.languages import choose, direction, name_among, pick, tag
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,12 @@ def test_texts_by_language_fall_back_along_the_brands_chain() -> None:
     assert pick(texts, "fr") == "Walking boot"
     assert pick({"zh": "靴"}, "fr") == "靴"
     assert pick({}, "fr") == ""
+
+
+def test_two_of_one_language_are_told_apart_by_their_region() -> None:
+    both = ["de", "de-AT", "en-GB"]
+    assert [name_among(one, both) for one in both] == ["Deutsch", "Deutsch (Österreich)", "English"]
+    assert name_among("sv-FI", ["sv", "sv-FI"]) == "Svenska (Finland)"
 
 
 def test_tags_and_directions() -> None:
