@@ -15,17 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from analytics.behind import behind
-from analytics.filters import FilterError
-from analytics.kpis import KPIS
+from analytics.choices import choices_for
+from analytics.filters import FilterError, Filters
+from analytics.kpi import KPI
+from analytics.kpis import KPIS, measure
 from analytics.models import ParcelFact, Summary
-from analytics.views import SEE_FIGURES, filters_of
-from analytics.words import of_hours, period_words
+from analytics.views import SEE_FIGURES, filters_of, only_words
+from analytics.words import kind_words, of_hours, period_words
 from stores.admin import CappedPaginator, ConsoleAdmin
 from stores.models import Store
 from tracking.admin.base import Table
 from tracking.admin.display import NOTHING, day, link, status_badge, two_lines, when
 from tracking.models import Parcel
-from tracking.services.scope import visible
+from tracking.services.scope import EXPORT, visible
 
 PER_PAGE = 50
 
@@ -34,27 +36,49 @@ def parcels_page(request: HttpRequest, key: str, part: str) -> HttpResponse:
     """The parcels of one part of a figure, the newest first. 404: no such figure; 400: a filter that cannot be."""
     if not (request.user.has_perm(SEE_FIGURES) and request.user.has_perm("tracking.view_parcel")):
         raise PermissionDenied
-    if key not in KPIS or part not in KPIS[key].parts:
+    kpi, kind = KPIS.get(key), request.GET.get("kind", "")
+    if kpi is None or part not in kpi.parts:
         raise Http404
-    kpi = KPIS[key]
     try:
         filters = filters_of(dict(request.GET.lists()), request.user)
     except FilterError as wrong:
         return HttpResponse(f"{wrong}\n", status=400, content_type="text/plain; charset=utf-8")
-    facts = behind(kpi, filters, part).order_by("-ready_day", "-pk")
+    try:
+        facts = behind(kpi, filters, part, kind).order_by("-ready_day", "-pk")
+    except KeyError as unknown:
+        raise Http404 from unknown
     page = CappedPaginator(facts, PER_PAGE).get_page(request.GET.get("p"))
+    query = filters.query() | ({"kind": [kind]} if kind else {})
     context = {
         **admin.site.each_context(request),
-        "title": f"{kpi.title}: {words_of(key, part)}",
+        "title": f"{kpi.title}: {kind_words(kind) if kind else words_of(key, part)}",
         "kpi": kpi,
         "period": period_words(filters.first, filters.last),
+        "only": only_words(filters, choices_for(filters)),
         "page": page,
+        "count": f"{page.paginator.count:,}",
+        "all": number_of(kpi, filters, part, kind) if page.paginator.is_capped else None,
+        "csv_url": f"{reverse('parcels-csv')}?{urlencode(query | {'kpi': [key], 'part': [part]}, doseq=True)}"
+        if request.user.has_perm(EXPORT)
+        else "",
         "table": table(request, list(page.object_list)),
-        "query": urlencode(filters.query(), doseq=True),
+        "query": urlencode(query, doseq=True),
         "back": f"{reverse('figures', args=['overview'])}?{urlencode(filters.query(), doseq=True)}",
     }
     request.current_app = admin.site.name
     return TemplateResponse(request, "admin/analytics/parcels.html", context)
+
+
+def number_of(kpi: KPI, filters: Filters, part: str, kind: str) -> str:
+    """What the figure says of this part, for a list that is too long to be counted; "" where it counts no parcels."""
+    figure = measure(filters, [kpi.key])[""][kpi.key]
+    if kind:
+        return f"{figure.parts.get(kind, 0):,.0f}"
+    if part == "numerator" and kpi.unit == "ratio":  # attempts, changes
+        return ""
+    left_out = sum(number for _words, number in figure.left_out)
+    numbers = {"numerator": figure.numerator, "denominator": figure.denominator, "undecided": figure.undecided}
+    return f"{numbers.get(part, left_out):,.0f}"
 
 
 def words_of(key: str, part: str) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -20,6 +19,7 @@ from analytics.charts import MOST_SERIES, Chart, Range, Series, bars, columns, l
 from analytics.filters import Filters
 from analytics.kpi import KPI, LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS, compared, measure
+from analytics.lists import Lists
 from analytics.names_of import names_of
 from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, Tiles, Trend
 from analytics.tiles import Tile, tile_of
@@ -53,6 +53,7 @@ class Measured:
     now: dict[str, Figures]
     before: dict[str, Figures]
     grain: str
+    lists: Lists
 
     def whole(self, key: str) -> Figure:
         return self.now[""][""][key]
@@ -63,7 +64,7 @@ class Measured:
 
 def draw(page: PageOf, filters: Filters, user: Any) -> list[Drawn]:
     """The page's blocks in their order. Three queries per grouping, whatever the number of figures."""
-    measured = measure_all(page.blocks, filters)
+    measured = measure_all(page.blocks, filters, Lists.of_person(filters, user))
     return side_by_side([drawn for block in page.blocks for drawn in draw_block(block, measured, user)])
 
 
@@ -76,7 +77,7 @@ def side_by_side(blocks: Sequence[Drawn]) -> list[Drawn]:
     ]
 
 
-def measure_all(blocks: Iterable[Block], filters: Filters) -> Measured:
+def measure_all(blocks: Iterable[Block], filters: Filters, lists: Lists) -> Measured:
     grain = grain_of(filters.first, filters.last)
     wanted: dict[str, dict[str, None]] = {}
     for block in blocks:
@@ -85,7 +86,7 @@ def measure_all(blocks: Iterable[Block], filters: Filters) -> Measured:
     now = {by: measure(filters, keys, by=by) for by, keys in wanted.items()}
     is_compared = {"", grain} & wanted.keys()
     before = {by: compared(filters, wanted[by], by=by) for by in is_compared} if filters.compare else {}
-    return Measured(filters, now, before, grain)
+    return Measured(filters, now, before, grain, lists)
 
 
 def asked(block: Block, grain: str) -> Iterable[tuple[str, Sequence[str]]]:
@@ -109,7 +110,7 @@ def draw_block(block: Block, measured: Measured, user: Any) -> Iterable[Drawn]:
     """What a page shows for one block, by its kind."""
     match block:
         case Tiles():
-            yield Drawn("tiles", block.title, {"tiles": [tile(key, measured, user) for key in block.keys]})
+            yield Drawn("tiles", block.title, {"tiles": [tile(key, measured) for key in block.keys]})
         case Trend():
             yield chart(trend(block, measured))
         case Stack():
@@ -134,16 +135,11 @@ def chart(drawn: Chart) -> Drawn:
     return Drawn("chart", drawn.title, {"chart": drawn})
 
 
-def tile(key: str, measured: Measured, user: Any) -> Tile:
+def tile(key: str, measured: Measured) -> Tile:
     """One figure with its change, its sample, and the ways to the parcels behind it."""
-    kpi, may_list = KPIS[key], user.has_perm("tracking.view_parcel")
-    urls = {part: list_address(kpi, measured.filters, part) for part in kpi.parts if may_list}
+    kpi = KPIS[key]
+    urls = {part: measured.lists.of(kpi, part) for part in kpi.parts}
     return tile_of(kpi, measured.whole(key), measured.was(key), urls)
-
-
-def list_address(kpi: KPI, filters: Filters, part: str) -> str:
-    """Where the console lists the parcels behind one part of a figure."""
-    return f"{reverse('figure-parcels', args=[kpi.key, part])}?{urlencode(filters.query(), doseq=True)}"
 
 
 def trend(block: Trend, measured: Measured) -> Chart:
@@ -151,7 +147,10 @@ def trend(block: Trend, measured: Measured) -> Chart:
     grain, kpis = measured.grain, [KPIS[key] for key in block.keys]
     days = groups_between(measured.filters, grain)
     figures = measured.now[grain]
-    series = [Series(str(kpi.title), [value_in(figures, day, kpi.key) for day in days]) for kpi in kpis]
+    series = [
+        Series(str(kpi.title), [value_in(figures, day, kpi.key) for day in days], urls_of(kpi, days, measured))
+        for kpi in kpis
+    ]
     earlier = measured.filters.compared()
     if earlier and len(kpis) == 1:
         past = groups_between(earlier, grain)[: len(days)]
@@ -175,7 +174,11 @@ def stack(block: Stack, measured: Measured) -> Chart:
     grain, figures = measured.grain, measured.now[measured.grain]
     days = groups_between(measured.filters, grain)
     series = [
-        Series(str(KPIS[key].title), [figures[day][key].numerator if day in figures else 0 for day in days])
+        Series(
+            str(KPIS[key].title),
+            [figures[day][key].numerator if day in figures else 0 for day in days],
+            urls_of(KPIS[key], days, measured),
+        )
         for key in block.keys
     ]
     created = [figures[day]["created"].numerator if day in figures else 0 for day in days]
@@ -184,6 +187,11 @@ def stack(block: Stack, measured: Measured) -> Chart:
         series.append(Series(_("Ended otherwise"), rest))
     labels = [day_words(day, grain) for day in days]
     return stacked_bars(str(block.title), labels, series, note=str(block.note))
+
+
+def urls_of(kpi: KPI, days: Sequence[str], measured: Measured) -> list[str]:
+    """Where the numbers of each day, week or month lead."""
+    return [measured.lists.narrowed(measured.grain, day).of(kpi) for day in days]
 
 
 def groups_between(filters: Filters, grain: str) -> list[str]:
@@ -208,18 +216,28 @@ def value_in(figures: Figures, group: str, key: str) -> float | None:
 
 
 def split(block: Split, measured: Measured) -> Chart:
-    """The kinds that a figure splits into: days and ages in their order, other kinds the most frequent first."""
+    """The kinds that a figure splits into: days and ages in their order, other kinds the most frequent first; each
+    leads to its parcels.
+    """
+    kpi, title, facts = KPIS[block.key], str(block.title), {"name": _("parcels"), "note": str(block.note)}
     parts = {name: number for name, number in measured.whole(block.key).parts.items() if name not in ("p50", "p90")}
     if all(is_number(name) for name in parts):
-        names = sorted(parts, key=int)
-        labels = [f"{int(name):+d}" if int(name) else "0" for name in names] if "lateness" in block.key else names
-        values = [parts[name] for name in names]
-        return columns(str(block.title), labels, values, name=_("parcels"), note=str(block.note))
+        parts = without_gaps(parts)
+    names = list(parts)
+    urls = [measured.lists.of(kpi, kind=name) if parts[name] else "" for name in names]
+    if "lateness" in block.key:
+        labels = [f"{int(name):+d}" if int(name) else "0" for name in names]
+        return columns(title, labels, list(parts.values()), urls=urls, **facts)
     if "overdue" in block.key:
-        return columns(str(block.title), list(parts), list(parts.values()), name=_("parcels"), note=str(block.note))
-    names = sorted(parts, key=lambda name: -parts[name])
-    rows = [Range(kind_words(name), parts[name]) for name in names if parts[name]]
-    return bars(str(block.title), rows, note=str(block.note), name=_("parcels"))
+        return columns(title, names, list(parts.values()), urls=urls, **facts)
+    rows = [Range(kind_words(name), parts[name], url=url) for name, url in zip(names, urls, strict=True) if parts[name]]
+    return bars(title, sorted(rows, key=lambda row: -(row.value or 0)), **facts)
+
+
+def without_gaps(days: Mapping[str, float]) -> dict[str, float]:
+    """Every day from the first to the last that has parcels: a gap is seen as a gap."""
+    known = [int(name) for name in days]
+    return {str(day): days.get(str(day), 0) for day in range(min(known), max(known) + 1)} if known else {}
 
 
 def is_number(name: str) -> bool:
@@ -233,18 +251,24 @@ def ranking(block: Ranking, measured: Measured) -> Chart:
     found = [(group, by_key[kpi.key]) for group, by_key in figures.items() if by_key[kpi.key].denominator]
     sign = -1 if kpi.better == "more" else 1
     found.sort(key=lambda one: (one[1].is_small, sign * (one[1].value or 0), -one[1].denominator))
-    rows = [
-        Range(named[group], None, None, None, figure.denominator, address(measured.filters, block.by, group))
-        if figure.is_small
-        else Range(
-            named[group], figure.value, figure.low, figure.high, figure.denominator,
-            address(measured.filters, block.by, group),
-        )
-        for group, figure in found[:MOST_RANKED]
-    ]  # fmt: skip
+    rows = [ranked(kpi, figure, named[group], measured, block.by, group) for group, figure in found[:MOST_RANKED]]
     highest = max((row.high or row.value or 0 for row in rows), default=0)
     note = str(block.note) or _("With 95%% intervals; fewer than %(n)d parcels are not ranked.") % {"n": LEAST_SAMPLE}
     return ranges(str(block.title), rows, words=words_for(kpi.unit), top=top_of(kpi.unit, highest), note=note)
+
+
+def ranked(kpi: KPI, figure: Figure, name: str, measured: Measured, by: str, group: str) -> Range:
+    """One row of a ranking; of few parcels without a value."""
+    lists = measured.lists.narrowed(by, group)
+    known = (None, None, None) if figure.is_small else (figure.value, figure.low, figure.high)
+    return Range(
+        name,
+        *known,
+        figure.denominator,
+        address(measured.filters, by, group),
+        lists.of(kpi),
+        lists.of(kpi, "denominator"),
+    )
 
 
 def address(filters: Filters, by: str, group: str) -> str:
@@ -263,7 +287,9 @@ def grid(block: Grid, measured: Measured) -> Drawn:
         {
             "name": named[group],
             "url": address(measured.filters, block.by, group),
-            "cells": [cell(KPIS[key], figures[group][key]) for key in block.keys],
+            "cells": [
+                cell(KPIS[key], figures[group][key], measured.lists.narrowed(block.by, group)) for key in block.keys
+            ],
         }
         for group in groups[:MOST_ROWS]
     ]
@@ -274,11 +300,13 @@ def grid(block: Grid, measured: Measured) -> Drawn:
     )
 
 
-def cell(kpi: KPI, figure: Figure) -> dict[str, Any]:
-    """A value with its sample; a rate of few parcels is marked."""
+def cell(kpi: KPI, figure: Figure, lists: Lists) -> dict[str, Any]:
+    """A value with its sample, and where both lead; a rate of few parcels is marked."""
     is_rate = kpi.unit != "count"
     return {
         "value": value_words(kpi, figure),
+        "url": lists.of(kpi) if figure.numerator else "",
         "sample": f"{figure.denominator:,}" if is_rate else "",
+        "sample_url": lists.of(kpi, "denominator") if figure.denominator else "",
         "is_small": is_rate and figure.is_small,
     }

@@ -30,15 +30,20 @@ Words = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Series:
-    """One set of values, in the order of the chart's labels; None where there is nothing to say (no sample)."""
+    """One set of values, in the order of the chart's labels; None where there is nothing to say (no sample). ``urls``:
+    where each leads from the table.
+    """
 
     name: str
     values: Sequence[float | None]
+    urls: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Range:
-    """One row of `ranges`: a value with its interval (both ends None where the sample is too small), and its sample."""
+    """One row of `ranges`: a value with its interval (both ends None where the sample is too small), and its sample.
+    ``url`` is where the row leads, ``value_url`` and ``sample_url`` where its numbers lead from the table.
+    """
 
     name: str
     value: float | None
@@ -46,6 +51,8 @@ class Range:
     high: float | None = None
     sample: int = 0
     url: str = ""
+    value_url: str = ""
+    sample_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,10 +122,17 @@ def stacked_bars(
 
 
 def columns(
-    title: str, labels: Sequence[str], values: Sequence[float], *, words: Words = plain, name: str, note: str = ""
+    title: str,
+    labels: Sequence[str],
+    values: Sequence[float],
+    *,
+    words: Words = plain,
+    name: str,
+    note: str = "",
+    urls: Sequence[str] = (),
 ) -> Chart:
     """A distribution: one column per bucket, ``labels`` name the buckets."""
-    return stacked_bars(title, labels, [Series(name, values)], words=words, note=note)
+    return stacked_bars(title, labels, [Series(name, values, urls)], words=words, note=note)
 
 
 def lines(
@@ -179,7 +193,13 @@ def ranges(
         said = words(one.value) if one.value is not None else "too few"
         body.append(text(right + 8, y + 4, f"{said} · n {one.sample:,}", "start"))
     cells = [
-        [one.name, said_of(one.value, words), said_of(one.low, words), said_of(one.high, words), f"{one.sample:,}"]
+        [
+            one.name,
+            linked(said_of(one.value, words), one.value_url if one.value is not None else ""),
+            said_of(one.low, words),
+            said_of(one.high, words),
+            linked(f"{one.sample:,}", one.sample_url),
+        ]
         for one in rows
     ]
     summary = f"{len(rows)} rows, the value as a dot, its 95 % interval as a line."
@@ -199,7 +219,7 @@ def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str =
         width = max(value / top * (right - left), 0.5)
         body.append(bar(left, y + 4, width, ROW - 8, "c1", f"{one.name}: {words(value)}"))
         body.append(text(left + width + 6, y + ROW / 2 + 4, words(value), "start"))
-    cells = [[one.name, words(one.value or 0)] for one in rows]
+    cells = [[one.name, linked(words(one.value or 0), one.url)] for one in rows]
     summary = f"{len(rows)} bars, the longest first."
     svg = picture(title, summary, body, height=height, has_links=any(one.url for one in rows))
     return Chart(title, svg, [], ["", name or "Number"], cells, note=note)
@@ -346,9 +366,19 @@ def said_of(value: float | None, words: Words) -> str:
     return "–" if value is None else words(value)
 
 
+def cell_of(series: Series, at: int, words: Words) -> str:
+    value = series.values[at]
+    return linked(said_of(value, words), series.urls[at] if value and series.urls else "")
+
+
+def linked(words: str, url: str) -> str:
+    """A cell that leads somewhere, where there is something to lead to."""
+    return format_html('<a href="{}">{}</a>', url, words) if url else words
+
+
 def table(labels: Sequence[str], series: Sequence[Series], words: Words) -> tuple[list[str], list[list[str]]]:
     """Headings and rows with the same numbers as the picture."""
-    rows = [[label, *(said_of(one.values[at], words) for one in series)] for at, label in enumerate(labels)]
+    rows = [[label, *(cell_of(one, at, words) for one in series)] for at, label in enumerate(labels)]
     return ["", *(one.name for one in series)], rows
 
 

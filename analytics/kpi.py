@@ -87,8 +87,9 @@ MAY_STILL_ENTER = Undecided("open", UNDER_WAY, is_inside=False)
 @dataclass(frozen=True, kw_only=True)
 class KPI:
     """``better`` is "more", "less" or "" where neither is. ``parts`` has "numerator", "denominator", "left_out" and
-    "undecided" as far as parcels stand behind them. ``is_of_now``: it says how things stand at this moment, so periods
-    of different age cannot be judged by it.
+    "undecided" as far as parcels stand behind them; ``kinds``: those of one kind that the figure splits into, by its
+    name in ``Figure.parts`` (KeyError for no such kind). ``is_of_now``: it says how things stand at this moment, so
+    periods of different age cannot be judged by it.
     """
 
     key: str
@@ -106,6 +107,7 @@ class KPI:
     counts: tuple[str, ...] = ()
     spreads: tuple[Spread, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
+    kinds: Callable[[str], Part] | None = None
     undecided: Undecided | None = None
     is_of_now: bool = False
 

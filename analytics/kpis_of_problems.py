@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from django.db.models import Q
@@ -49,7 +49,27 @@ def among_troubled(key: str, title: Words, name: str, words: Words, definition: 
     )  # fmt: skip
 
 
-def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], definition: Words, base: str) -> KPI:
+def of_reason(kind: str) -> Part:
+    """Facts that ever had this reason: its number in the list that the fact keeps."""
+    pattern = rf"[\[ ,]{int(Reason[kind.upper()])}[,\]]"
+    return Part(condition=lambda _: Q(reasons__regex=pattern))
+
+
+def of_reason_now(kind: str) -> Part:
+    """The same of exceptions now: their newest reason."""
+    pattern = rf"[\[ ,]{int(Reason[kind.upper()])}\]$"
+    return Part(("troubled_now",), condition=lambda _: Q(reasons__regex=pattern))
+
+
+def of_actor(kind: str) -> Part:
+    """Facts with a trouble that this one could act on."""
+    if kind not in ACTORS:
+        raise KeyError(kind)
+    return Part(condition=lambda _: Q(actors__regex=f'"{kind}"'))
+
+
+def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], definition: Words, base: str,
+          of_kind: Callable[[str], Part]) -> KPI:  # fmt: skip
     """How a whole splits into kinds; one parcel may be of several. The value is the share that has any."""
 
     def compute(totals: Totals) -> Figure:
@@ -68,6 +88,7 @@ def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], defi
         compute=compute,
         undecided=MAY_STILL_BECOME if base == "troubled" else None,
         is_of_now=base != "troubled",
+        kinds=of_kind,
         counts=(base, "tracked"),
         spreads=(spread,),
         parts={"numerator": Part(("tracked", base)), "denominator": Part(("tracked",))},
@@ -139,15 +160,15 @@ ALL = (
     kinds(
         "exception_rate", _("Exception rate"), Spread.REASON, REASONS,
         _("Share of tracked parcels that ever had an exception, also where it is over; by reason. Failed attempts are "
-          "among the reasons, but are no exception by themselves."), "troubled",
+          "among the reasons, but are no exception by themselves."), "troubled", of_reason,
     ),
     kinds(
         "exceptions_now", _("Exceptions now"), Spread.REASON_NOW, REASONS,
-        _("Share of tracked parcels that are in an exception at this moment."), "troubled_now",
+        _("Share of tracked parcels that are in an exception at this moment."), "troubled_now", of_reason_now,
     ),
     kinds(
         "exceptions_by_actor", _("Exceptions, by who can act"), Spread.ACTOR, dict(enumerate(ACTORS)),
-        _("The same share as the exception rate, by who could do something about it."), "troubled",
+        _("The same share as the exception rate, by who could do something about it."), "troubled", of_actor,
     ),
     *shares_of_ends(),
     rate(

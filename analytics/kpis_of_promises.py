@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from analytics.buckets import day_of, days_of
+from analytics.buckets import EARLIEST, LATEST, day_of, days_of
 from analytics.filters import Filters
 from analytics.kpi import KPI, MAY_STILL_BECOME, Figure, Part, Undecided, Words, rate, share_of
 from analytics.kpis_of_volume import TRACKED
@@ -57,6 +58,14 @@ def lateness(what: str, title: Words, spread: Spread, base: Words, definition: W
         return Figure(mean(late), sum(late.values()), sum(days.values()), parts=parts)
 
     column = f"{what}_late_days__gt"
+
+    def of_day(kind: str) -> Part:
+        if not kind.removeprefix("-").isdecimal():
+            raise KeyError(kind)
+        number = int(kind)
+        days = "__lte" if number <= EARLIEST else "__gte" if number >= LATEST else ""
+        return Part((f"{what}_attempted",), condition=lambda _: Q(**{f"{what}_late_days{days}": number}))
+
     return KPI(
         key=f"lateness_{what}",
         title=title,
@@ -68,6 +77,7 @@ def lateness(what: str, title: Words, spread: Spread, base: Words, definition: W
         denominator=base,
         compute=compute,
         undecided=NOT_ATTEMPTED[what],
+        kinds=of_day,
         spreads=(spread,),
         parts={
             "numerator": Part((f"{what}_attempted",), condition=lambda _: Q(**{column: 0})),
@@ -87,6 +97,15 @@ def overdue(what: str, title: Words, spread: Spread, column: str, definition: Wo
     def is_overdue(filters: Filters) -> Q:
         return Q(**{f"{column}__lt": filters.as_of})
 
+    def of_age(kind: str) -> Part:
+        first, last = {name: (first, last) for first, last, name in AGES}[kind]
+
+        def is_of_age(filters: Filters) -> Q:
+            newest = Q(**{f"{column}__lte": filters.as_of - timedelta(days=first)})
+            return newest if last is None else newest & Q(**{f"{column}__gte": filters.as_of - timedelta(days=last)})
+
+        return Part((f"{what}_open",), condition=is_of_age)
+
     return KPI(
         key=f"overdue_{what}",
         title=title,
@@ -98,6 +117,7 @@ def overdue(what: str, title: Words, spread: Spread, column: str, definition: Wo
         denominator=_("open parcels without an attempt that have such a day"),
         compute=compute,
         is_of_now=True,
+        kinds=of_age,
         spreads=(spread,),
         parts={
             "numerator": Part((f"{what}_open",), condition=is_overdue),
@@ -145,6 +165,10 @@ def late_reasons(totals: Totals) -> Figure:
     late = sum(kinds.values())
     explained = late - kinds.get("unexplained", 0)
     return share_of(explained, late, **kinds)
+
+
+def late_for(reason: Reason) -> Part:
+    return Part(condition=lambda _: Q(late_reason=reason))
 
 
 def revisions(totals: Totals) -> Figure:
@@ -205,6 +229,7 @@ ALL = (
         numerator=_("late parcels with a reason"),
         denominator=_("late parcels"),
         compute=late_reasons,
+        kinds=lambda kind: late_for(Reason[kind.upper()]),
         spreads=(Spread.LATE_REASON,),
         parts={
             "numerator": Part(condition=lambda _: Q(late_reason__isnull=False) & ~Q(late_reason=Reason.UNEXPLAINED)),

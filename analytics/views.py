@@ -14,6 +14,7 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,10 +24,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from analytics import exports
+from analytics.behind import behind
 from analytics.blocks import draw
 from analytics.choices import choices_for
 from analytics.filters import FilterError, Filters
-from analytics.models import FigureState
+from analytics.kpis import KPIS
+from analytics.models import FigureState, ParcelFact
 from analytics.pages import PAGES
 from analytics.words import period_words
 from tracking.services.scope import EXPORT, store_ids_of
@@ -138,14 +141,30 @@ def scorecard_csv(request: HttpRequest) -> HttpResponse:
 
 @figures_only
 def parcels_csv(request: HttpRequest) -> HttpResponse:
-    """One line per parcel of the filters, without anything that names a person; streamed, so any number of them."""
+    """One line per parcel of the filters, without anything that names a person; streamed, so any number of them. With
+    ``kpi`` those behind one figure alone: its ``part`` or ``kind``, as the console lists them.
+    """
     if not request.user.has_perm(EXPORT):
         raise PermissionDenied
     try:
         filters = filters_of(dict(request.GET.lists()), request.user)
+        facts = facts_of(request, filters)
     except FilterError as wrong:
         return HttpResponse(f"{wrong}\n", status=400, content_type="text/plain; charset=utf-8")
-    return as_file("parcels", exports.csv_lines(exports.FACT_HEADINGS, exports.fact_rows(filters)))
+    return as_file("parcels", exports.csv_lines(exports.FACT_HEADINGS, exports.fact_rows(filters, facts)))
+
+
+def facts_of(request: HttpRequest, filters: Filters) -> QuerySet[ParcelFact]:
+    """All that the filters leave, or those behind one figure. Raises FilterError for a figure, part or kind unknown."""
+    key, part, kind = (request.GET.get(name, "") for name in ("kpi", "part", "kind"))
+    if not key:
+        return filters.facts()
+    if key not in KPIS:
+        raise FilterError("kpi", _("There is no figure %(key)s.") % {"key": key})
+    try:
+        return behind(KPIS[key], filters, part or "numerator", kind)
+    except KeyError as wrong:
+        raise FilterError("kind" if kind else "part", _("This figure has none of this name.")) from wrong
 
 
 def as_file(name: str, lines: Any) -> StreamingHttpResponse:

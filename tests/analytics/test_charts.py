@@ -91,7 +91,7 @@ def test_bars_of_kinds_are_as_long_as_their_numbers() -> None:
     chart = bars("Why", [Range("customs", 40), Range("weather", 10, url="/x")], name="parcels")
     found = parsed(chart.svg).findall(".//s:rect", SVG)
     assert float(found[1].attrib["width"]) / float(found[0].attrib["width"]) == pytest.approx(0.25, rel=1e-2)
-    assert (chart.headings, chart.rows) == (["", "parcels"], [["customs", "40"], ["weather", "10"]])
+    assert (chart.headings, chart.rows) == (["", "parcels"], [["customs", "40"], ["weather", '<a href="/x">10</a>']])
     assert '<a href="/x">' in chart.svg
 
 

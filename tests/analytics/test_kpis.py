@@ -242,6 +242,26 @@ def test_every_figure_opens_the_parcels_behind_it(world: World) -> None:
         found = {part: behind(KPIS[key], FILTERS, part).count() for part in numbers}
         assert (key, found) == (key, numbers)
     assert behind(KPIS["delivery_rate"], FILTERS, "left_out").count() == 2
+    assert behind(KPIS["on_time_promise"], FILTERS, "undecided").count() == 2
+
+
+@pytest.mark.sqlite
+def test_every_kind_opens_the_parcels_behind_it(world: World) -> None:
+    """Reasons, who can act, ages, days late: what charts split a figure into, and each list is as long as it says."""
+    several = [["delayed", "Exception_017"], ["exception", "Exception_002"], ["exception", "Exception_008"]]
+    world.parcel("exception", scan=20, exception=40, tallies={"troubles": several})
+    world.figure("created")
+    split = [kpi for kpi in KPIS.values() if kpi.kinds]
+    figures = measure(FILTERS, [kpi.key for kpi in split])[""]
+    for kpi in split:
+        kinds = {kind: number for kind, number in figures[kpi.key].parts.items() if kind not in ("p50", "p90")}
+        assert any(kinds.values()), kpi.key
+        found = {kind: behind(kpi, FILTERS, kind=kind).count() for kind in kinds}
+        assert (kpi.key, found) == (kpi.key, kinds)
+        with pytest.raises(KeyError):
+            behind(kpi, FILTERS, kind="nothing")
+    with pytest.raises(KeyError):
+        behind(KPIS["created"], FILTERS, kind="lost")
 
 
 def test_every_kpi_says_what_it_is() -> None:

@@ -112,6 +112,48 @@ def test_every_number_opens_as_many_parcels_as_it_says(manager: Client, world: W
         assert f"{number} parcels" in listed, address
 
 
+@pytest.mark.parametrize(("slug", "least"), [("overview", 5), ("promises", 2), ("problems", 12), ("couriers", 20)])
+def test_numbers_of_charts_and_tables_open_their_parcels(manager: Client, world: World, slug: str, least: int) -> None:
+    """Days of trends, kinds of splits, rows of rankings, cells of tables; counts open as many as they say."""
+    page = manager.get(f"/analytics/{slug}/?{PERIOD}").content.decode()
+    links = set(re.findall(r'<t[dh][^>]*>(?:[^<]*<small>n )?<a href="(/admin/figures/[^"]+)">([^<]+)</a>', page))
+    links |= set(re.findall(r'<small>n <a href="(/admin/figures/[^"]+)">([\d,]+)</a>', page))
+    assert len(links) >= least
+    for address, number in links:
+        listed = manager.get(address.replace("&amp;", "&"))
+        assert listed.status_code == 200, address
+        if re.fullmatch(r"[\d,]+", number):
+            assert f"{number} parcels" in listed.content.decode(), address
+
+
+def test_who_may_not_list_parcels_sees_numbers_without_links(world: World) -> None:
+    reader = client_with("view_parcelfact", name="reader")
+    for slug in PAGES:
+        assert "/admin/figures/" not in reader.get(f"/analytics/{slug}/?{PERIOD}").content.decode(), slug
+
+
+def test_long_list_says_how_many_there_are_and_gives_all_as_a_file(
+    manager: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stores.admin.MOST_COUNTED_FILTERED", 3)
+    address = f"/admin/figures/exception_rate/denominator/?{PERIOD}&courier=dhl-germany"
+    page = manager.get(address).content.decode()
+    assert "12 parcels, of which the newest 3 are listed" in page
+    assert "Only: Courier dhl-germany." in page
+    (file,) = re.findall(r'href="(/analytics/parcels.csv[^"]+)"', page)
+    assert len(csv_of(manager, file.replace("&amp;", "&"))) == 12
+    lost = f"/analytics/parcels.csv?{PERIOD}&kpi=exception_rate&kind=lost"
+    assert [row["status"] for row in csv_of(manager, lost)] == ["lost"]
+    for wrong, words in (
+        ("kpi=none", "kpi: "),
+        ("kpi=created&part=left_out", "part: "),
+        ("kpi=created&kind=x", "kind: "),
+    ):
+        refused = manager.get(f"/analytics/parcels.csv?{PERIOD}&{wrong}")
+        assert (refused.status_code, refused.content.decode().startswith(words)) == (400, True)
+    assert manager.get(f"/admin/figures/exception_rate/numerator/?{PERIOD}&kind=nothing").status_code == 404
+
+
 def test_figures_by_courier_are_split_and_named(manager: Client, world: World) -> None:
     rows = manager.get(f"/api/v1/analytics/figures/?{PERIOD}&by=courier&kpi=on_time_promise").json()
     assert {row["group"]: (row["numerator"], row["denominator"]) for row in rows} == {
