@@ -36,6 +36,14 @@ WAYS: list[tuple[int, Way]] = [
     (1, [INFO, MOVING, ("Exception", "Exception_013", "Lost")]),
 ]
 
+GOODS: list[tuple[str, dict[str, str]]] = [
+    ("BOOT-42", {"de": "Wanderschuh, Größe 42", "en": "Hiking boot, size 42"}),
+    ("SOCK-2", {"de": "Wollsocken", "en": "Wool socks"}),
+    ("TENT-1", {"de": "Zelt für zwei Personen", "en": "Two-person tent"}),
+    ("LAMP-3", {"de": "Stirnlampe", "en": "Head torch"}),
+    ("FLASK-1", {"de": "Thermosflasche, 0,7 l", "en": "Vacuum flask, 0.7 l"}),
+]
+
 
 @dataclass(frozen=True)
 class Storefront:
@@ -91,12 +99,16 @@ class Life:
             locale=front.locale,
             store={"typeId": "store", "key": front.store},
             shippingAddress={"country": front.country, "postalCode": front.postal_code},
-            lineItems=[{"id": f"item-{position}", "quantity": 1} for position, _ in enumerate(parcels)],
+            lineItems=[self.line_item(position) for position, _ in enumerate(parcels)],
             shippingInfo={"deliveries": [{"items": [], "parcels": [self.draft(*one) for one in enumerate(parcels)]}]},
         )
         for shipment in parcels:
             shipment.order_id = order["id"]
         self.shipments += parcels
+
+    def line_item(self, position: int) -> dict[str, Any]:
+        sku, names = GOODS[(self.orders + position) % len(GOODS)]
+        return {"id": f"item-{position}", "quantity": 1, "name": names, "variant": {"id": 1, "sku": sku}}
 
     def new_shipment(self, front: Storefront) -> Shipment:
         carrier, pattern = self.chance.choice(front.carriers)

@@ -62,8 +62,30 @@ PEOPLE = [
     ("operator", "operations", "", "operations"),
     ("guest", "viewer", "", "sees no personal data"),
 ]
+BRANDS: list[dict[str, Any]] = [
+    {
+        "key": "nordwind", "name": "Nordwind", "colour": "#0b5fff", "locales": ["de", "en-GB"],
+        "sender": {"name": "Nordwind", "address": "post@nordwind.example", "reply_to": "hilfe@nordwind.example"},
+        "support": {"url": "https://nordwind.example/hilfe", "email": "hilfe@nordwind.example"},
+        "legal": {"de": "Nordwind GmbH, Hafenstraße 1, Hamburg", "en": "Nordwind GmbH, Hafenstrasse 1, Hamburg"},
+    },
+    {
+        "key": "southsea", "name": "Southsea", "colour": "#0a7a4b", "locales": ["en-GB"],
+        "font": "humanist", "radius": 14,
+        "sender": {"name": "Southsea", "address": "post@southsea.example", "reply_to": "help@southsea.example"},
+        "support": {"url": "https://southsea.example/help", "email": "help@southsea.example"},
+        "legal": {"en": "Southsea Ltd, 1 Pier Road, Portsmouth"},
+    },
+]  # fmt: skip
 STORY = "trackbridge.story"
-COLOURS = {"tracking opened": 36, "order written": 32, "problem opened": 31, "will be tried again": 33, "gave up": 31}
+COLOURS = {
+    "tracking opened": 36,
+    "order written": 32,
+    "shopper told": 35,
+    "problem opened": 31,
+    "will be tried again": 33,
+    "gave up": 31,
+}
 
 
 class Command(BaseCommand):
@@ -183,7 +205,7 @@ Trackbridge is live, with two storefronts (German and English) shipping.
   Orders as commercetools has them   {sandbox_url}/_sandbox/commercetools/{PROJECT}/orders
   Trackings as AfterShip has them    {sandbox_url}/_sandbox/aftership/{FRONTS[0].account}/trackings
   API               {self.url}/api/docs/
-  All logs          var/demo.log
+  All logs          var/demo.log, with every mail to a shopper
 
 One line per step of each parcel's story follows; the code joins the steps of one order. Ctrl-C ends it all.
 """)
@@ -233,19 +255,16 @@ def configuration(sandbox_url: str) -> dict[str, Any]:
         }
         for front in FRONTS
     ]
-    brands = [
-        {"key": "nordwind", "name": "Nordwind", "colour": "#0b5fff", "locales": ["de", "en"]},
-        {"key": "southsea", "name": "Southsea", "colour": "#0a7a4b", "locales": ["en"]},
-    ]
     routes = [
         {"project": PROJECT, "store": front.store, "account": front.account, "brand": brand["key"], "promise_days": 3}
-        for front, brand in zip(FRONTS, brands, strict=True)
+        | {"notify": "platform"}
+        for front, brand in zip(FRONTS, BRANDS, strict=True)
     ]
     mappings = [{"carrier": carrier, "courier": courier} for carrier, courier in MAPPINGS.items()]
     return {
         "projects": [project],
         "aftership_accounts": accounts,
-        "brands": brands,
+        "brands": BRANDS,
         "routes": routes,
         "carrier_mappings": mappings,
     }
