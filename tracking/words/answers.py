@@ -34,6 +34,7 @@ UNDER_WAY = frozenset(
         ParcelStatus.UNKNOWN,
     }
 )
+NO_SCAN = frozenset({ParcelStatus.PENDING, ParcelStatus.INFO_RECEIVED, ParcelStatus.DELIVERED})
 # It goes no further until somebody has done something, if at all: no day that was once expected holds.
 HELD = frozenset(
     {
@@ -205,8 +206,11 @@ def pickup(parcel: ParcelFacts, language: str, today: date) -> list[str]:
 
 
 def seen(parcel: ParcelFacts, language: str, today: date) -> str:
-    """The latest scan: what the carrier knew last. Nothing for a parcel that arrived, or without news of its own."""
-    if parcel.seen_on is None or parcel.status == ParcelStatus.DELIVERED or Flag.NUMBER_REUSED in parcel.flags:
+    """The latest scan: what the carrier knew last. Nothing for a parcel that arrived, or without news of its own.
+
+    That it was registered is no scan: its state says that there is none yet.
+    """
+    if parcel.seen_on is None or parcel.status in NO_SCAN or Flag.NUMBER_REUSED in parcel.flags:
         return ""
     if parcel.seen_where:
         words = {"place": parcel.seen_where, "day": day(parcel.seen_on, language, today)}

@@ -128,6 +128,13 @@ def test_no_day_is_named_where_none_holds_or_the_parcel_is_at_the_door() -> None
     assert "Expected delivery" in answer(order(parcel(ParcelStatus.EXCEPTION, eta=SOON)), "en")
 
 
+def test_that_it_was_registered_is_no_scan() -> None:
+    for status in (ParcelStatus.PENDING, ParcelStatus.INFO_RECEIVED):
+        for is_return in (False, True):
+            assert "Latest scan" not in answer(order(parcel(status, seen_on=BEFORE, is_return=is_return)), "en", "long")
+    assert "Latest scan: Friday, November 27." in answer(order(parcel(seen_on=BEFORE)), "en", "long")
+
+
 def test_late_is_said_with_the_day_that_was_planned_and_why() -> None:
     late = parcel(ParcelStatus.DELAYED, subtag="Exception_017", eta=BEFORE, flags=frozenset({Flag.LATE}))
     assert answer(order(late), "en") == (
