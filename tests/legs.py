@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.chromium import find_chromium
 
 # Tests that start servers and workers, or a browser, and wait for them.
-PROGRAMS = ("tests/end_to_end", "tests/storm")
+PROGRAMS = ("tests/end_to_end", "tests/storm/test_storm.py")
 BROWSER = ("tests/browser",)
 SLOWEST = "--durations=12"
 REPORTS = Path(__file__).resolve().parent.parent / "var" / "tests"

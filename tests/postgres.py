@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-START_SECONDS = 30
+START_SECONDS = 120
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -73,11 +73,18 @@ def _copy(binaries: Path, target: Path, owner: int) -> Path:
     return target / "package" / install.name / "bin"
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A free port below 32768, where no outgoing connection can take it."""
-    for port in range(20000 + os.getpid() % 10000, 32768):
+    """A free port below 32768, where no outgoing connection can take it; each is given once.
+
+    It may take a while until somebody listens there: processes that were started together begin far apart.
+    """
+    for port in range(20000 + os.getpid() * 101 % 10000, 32768):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
+            if port not in _given and probe.connect_ex(("127.0.0.1", port)) != 0:
+                _given.add(port)
                 return port
     raise RuntimeError("no free port below 32768")
 
@@ -170,7 +177,7 @@ class Postgres:
         """Ends the server at once, without writing anything: what was committed has to be found in its log again."""
         if self.server is not None and self.server.poll() is None:
             self.server.send_signal(signal.SIGQUIT)
-            self.server.wait(10)
+            self.server.wait(60)
 
     def stop(self) -> None:
         """Ends the server at once and removes its files. Safe to call again."""

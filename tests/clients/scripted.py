@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+PATIENCE_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -72,6 +74,13 @@ class ScriptedServer:
 
     def will(self, *replies: Reply) -> None:
         self.replies.extend(replies)
+
+    def wait_until_asked(self, times: int = 1) -> None:
+        """Until that many requests were read: a client whose patience is short may give up before we come to it."""
+        ends_at = time.monotonic() + PATIENCE_SECONDS
+        while len(self.asked) < times:
+            assert time.monotonic() < ends_at, "nobody asked"
+            time.sleep(0.005)
 
     def close(self) -> None:
         self._server.shutdown()

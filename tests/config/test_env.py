@@ -25,7 +25,7 @@ def boot(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]
     base = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     command = [sys.executable, "manage.py", "check"]
     return subprocess.run(
-        command, cwd=env.BASE_DIR, env=base | environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=env.BASE_DIR, env=base | environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -16,9 +16,9 @@ from tests.postgres import free_port
 
 
 def wait_for_answer(port: int, process: subprocess.Popen[str]) -> tuple[int, bytes]:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while True:
-        connection = HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", port, timeout=120)
         try:
             connection.request("GET", "/healthz?token=swordfish")
             response = connection.getresponse()
@@ -40,7 +40,7 @@ def test_serves_logs_in_json_and_leaves_no_control_socket(tmp_path: Path) -> Non
         assert wait_for_answer(port, process) == (200, b'{"status": "alive"}')
     finally:
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     lines = [json.loads(line) for line in errors.splitlines()]
     assert "gunicorn.error" in {line["logger"] for line in lines}

@@ -24,7 +24,7 @@ def read(*names: str, **environment: str) -> dict[str, Any]:
     """The values of these settings in this environment."""
     env = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull} | KEYS | environment
     command = [sys.executable, "-c", SHOW, *names]
-    done = subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True, timeout=300)
     return dict(json.loads(done.stdout))
 
 

@@ -70,7 +70,7 @@ def test_command_gets_a_database_over_tcp_and_its_status_is_passed_on() -> None:
     code = "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL']).execute('SELECT 1'); raise SystemExit(3)"
     command = [sys.executable, "-m", "tests.postgres", "--tcp", "--", sys.executable, "-c", code]
     env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    done = subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (3, "")
 
 

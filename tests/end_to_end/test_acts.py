@@ -16,6 +16,7 @@ from tracking.models import Job, Message, Parcel, Problem, Remap, Tracking
 from tracking.services import connections
 from tracking.services.remap import start_remap, undo_remap
 
+WITH_FIGURES = True
 NUMBER, RIGHT = "00340434161094000001", "00340434161094000002"
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-DEADLINE_SECONDS = 90
+from tests.postgres import free_port
+
+DEADLINE_SECONDS = 600
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def demo(tmp_path: Path) -> subprocess.Popen[str]:
             "--pace",
             "0.2",
             "--port",
-            "18000",
+            str(free_port()),
             "--sandbox-port",
-            "14010",
+            str(free_port()),
             "--history",
             "100",
         ],
@@ -56,7 +58,7 @@ def demo(tmp_path: Path) -> subprocess.Popen[str]:
     yield process
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)  # reads on: a full pipe would keep it from ending
+    process.communicate(timeout=120)  # reads on: a full pipe would keep it from ending
 
 
 def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
@@ -72,7 +74,7 @@ def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
     assert re.search(r"administrator +admin / \S{10,}", text)
     sandbox_orders = re.search(r"commercetools has them +(\S+)", text)[1]
     console = re.search(r"Console +(\S+)", text)[1]
-    with urllib.request.urlopen(sandbox_orders, timeout=5) as answer:
+    with urllib.request.urlopen(sandbox_orders, timeout=120) as answer:
         orders = json.load(answer)["orders"]
     parcels = [
         parcel for one in orders for delivery in one["shippingInfo"]["deliveries"] for parcel in delivery["parcels"]
@@ -80,12 +82,12 @@ def test_the_demo_ships_and_ends_cleanly(demo: subprocess.Popen[str]) -> None:
     statuses = {(parcel.get("custom") or {}).get("fields", {}).get("tb_status") for parcel in parcels}
     assert "in_transit" in statuses
     assert any(one.get("shipmentState") for one in orders)
-    with urllib.request.urlopen(console, timeout=5) as answer:
+    with urllib.request.urlopen(console, timeout=120) as answer:
         assert answer.status == 200
-    with urllib.request.urlopen(re.search(r"shopper's page (\S+)", text)[1], timeout=5) as answer:
+    with urllib.request.urlopen(re.search(r"shopper's page (\S+)", text)[1], timeout=120) as answer:
         assert re.search(r"(DE|EN)Y-\d+", answer.read().decode()), "the page of an order of the year"
     assert "@example.com" not in text, "no shopper's address on the terminal"
     demo.send_signal(signal.SIGINT)
-    demo.communicate(timeout=60)
+    demo.communicate(timeout=120)
     assert demo.returncode == 0
     assert subprocess.run(["pgrep", "-g", str(demo.pid)], capture_output=True, check=False).returncode == 1

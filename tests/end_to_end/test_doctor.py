@@ -49,7 +49,7 @@ def turn(*statements: str, until: str) -> None:
     with connection.cursor() as cursor:
         for statement in (*statements, "SELECT pg_reload_conf()"):
             cursor.execute(statement)
-        for _ in range(500):
+        for _ in range(6000):
             cursor.execute("SELECT DISTINCT setting FROM pg_settings WHERE name = ANY(%s)", [list(DURABLE)])
             if cursor.fetchall() == [(until,)]:
                 return

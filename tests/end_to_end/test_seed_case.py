@@ -40,6 +40,7 @@ WAYS = {
         ("Exception", "Exception_013"),
     ],
 }
+WITH_FIGURES = True
 LAST = {"00340434161094000001": "delivered", "1Z999AA10123456784": "returned", "00340434161094000003": "lost"}
 
 

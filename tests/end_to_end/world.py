@@ -17,6 +17,7 @@ from tracking.services.pump import drain_everything
 from tracking.services.setup import set_up
 from tracking.webhooks.authentication import forget
 
+PATIENCE_SECONDS = 120
 TOKEN, SECRET = "inbound-token-of-demo", "webhook-secret-of-main"
 
 
@@ -59,7 +60,7 @@ class World:
     def work(self) -> None:
         """Until nothing moves any more: what was sent has arrived, and what arrived was worked."""
         while True:
-            self.sandbox.wait_idle()
+            self.sandbox.wait_idle(PATIENCE_SECONDS)
             done = drain_everything()
             if not done.receipts and not done.jobs and not self.sandbox.idle()["outstanding"]:
                 return

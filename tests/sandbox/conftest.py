@@ -47,7 +47,7 @@ class Caller:
         self._netloc, self.prefix, self.headers = urlsplit(url).netloc, prefix, headers
 
     def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> Reply:
-        connection = http.client.HTTPConnection(self._netloc, timeout=10)
+        connection = http.client.HTTPConnection(self._netloc, timeout=60)
         target = self.prefix + path + (f"?{urlencode(query, doseq=True)}" if query else "")
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection.request(method, target, body=content, headers=self.headers)
@@ -83,8 +83,8 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def next(self) -> tuple[dict[str, str], Any]:
-        """Headers and parsed body of the next post; fails after five seconds."""
-        headers, body = self.got.get(timeout=5)
+        """Headers and parsed body of the next post; fails after a minute."""
+        headers, body = self.got.get(timeout=60)
         return headers, json.loads(body)
 
     def close(self) -> None:

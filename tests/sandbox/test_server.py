@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def exchange(sandbox: Sandbox, sent: bytes) -> bytes:
     """What comes back for raw bytes, until the server closes."""
-    with socket.create_connection(("127.0.0.1", urlsplit(sandbox.url).port or 0), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", urlsplit(sandbox.url).port or 0), timeout=60) as connection:
         connection.sendall(sent)
         received = b""
         while piece := connection.recv(65_536):
@@ -29,7 +29,7 @@ def exchange(sandbox: Sandbox, sent: bytes) -> bytes:
 
 
 def test_one_connection_serves_many_requests(sandbox: Sandbox) -> None:
-    connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(sandbox.url).netloc, timeout=60)
     for _ in range(3):
         connection.request("GET", "/_sandbox/dials")
         assert connection.getresponse().read()
@@ -87,4 +87,4 @@ def test_as_a_program_it_prints_its_address_and_ends_on_a_signal() -> None:
         assert client.idle()["idle"] is True
         client.close()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=60) == 0

@@ -75,7 +75,7 @@ def test_a_new_destination_revives_one_that_was_stopped(
 def test_a_test_notification_is_sent_first(control: SandboxClient, shop: Caller, receiver: Receiver) -> None:
     control.project("demo", push={"url": receiver.url, "token": "t"})
     document = shop("POST", "/subscriptions", DRAFT).body
-    _headers, body = receiver.got.get(timeout=10)
+    _headers, body = receiver.got.get(timeout=60)
     assert json.loads(body) == {
         "notificationType": "ResourceCreated",
         "projectKey": "demo",

@@ -27,7 +27,7 @@ def tracked(control: SandboxClient, aftership: Caller, receiver: Receiver) -> st
 
 def test_a_webhook_is_signed_over_its_raw_bytes(control: SandboxClient, receiver: Receiver, tracked: str) -> None:
     control.scan("main", tracked, "InTransit", message="Zürich")
-    headers, body = receiver.got.get(timeout=5)
+    headers, body = receiver.got.get(timeout=60)
     expected = base64.b64encode(hmac.new(b"s3cret", body, hashlib.sha256).digest()).decode()
     assert headers["aftership-hmac-sha256"] == expected
     assert headers["as-webhook-version"] == "2026-07"
@@ -42,7 +42,7 @@ def test_the_envelope_carries_the_tracking_as_the_api_shows_it(
     _, body = receiver.next()
     assert body.keys() == {"event", "event_id", "is_tracking_first_tag", "ts", "msg"}
     assert (body["event"], body["event_id"], body["is_tracking_first_tag"]) == ("tracking_update", event_id, True)
-    assert abs(body["ts"] - time.time()) < 10
+    assert abs(body["ts"] - time.time()) < 60
     assert body["msg"] == aftership("GET", f"/trackings/{tracked}").body["data"]
 
 
@@ -73,7 +73,7 @@ def test_a_refused_webhook_comes_again_with_the_same_event_id(
     receiver.statuses = [500, 302, 404]
     event_id = control.scan("main", tracked, "InTransit")["event_id"]
     assert [receiver.next()[1]["event_id"] for _ in range(4)] == [event_id] * 4
-    control.wait_idle(5)
+    control.wait_idle(60)
     assert receiver.got.empty()
 
 
@@ -82,7 +82,7 @@ def test_a_waiting_webhook_is_counted_as_such(control: SandboxClient, receiver: 
     receiver.statuses = [500]
     control.scan("main", tracked, "InTransit")
     receiver.next()
-    control.wait_idle(5, retries_too=False)
+    control.wait_idle(60, retries_too=False)
     assert (control.idle()["outstanding"], control.idle()["waiting_for_retry"], control.idle()["idle"]) == (0, 1, False)
 
 
@@ -97,7 +97,7 @@ def test_after_fourteen_attempts_it_gives_up(receiver: Receiver) -> None:
     sender = Sender(pool_size=1)
     receiver.statuses = [500] * 20
     sender.post(receiver.url, {}, b"{}", retry=webhook_retry(0.0))
-    ends_at = time.monotonic() + 5
+    ends_at = time.monotonic() + 60
     while not sender.state()["idle"] and time.monotonic() < ends_at:
         time.sleep(0.01)
     assert (sender.state()["given_up"], receiver.got.qsize()) == (1, 14)
@@ -107,7 +107,7 @@ def test_after_fourteen_attempts_it_gives_up(receiver: Receiver) -> None:
 def test_a_receiver_that_is_not_there_is_tried_again() -> None:
     sender = Sender(pool_size=1)
     sender.post("http://127.0.0.1:1/", {}, b"{}", retry=webhook_retry(0.0))
-    ends_at = time.monotonic() + 5
+    ends_at = time.monotonic() + 60
     while not sender.state()["idle"] and time.monotonic() < ends_at:
         time.sleep(0.01)
     assert sender.state() == {"idle": True, "outstanding": 0, "waiting_for_retry": 0, "delivered": 0, "given_up": 1}
@@ -188,7 +188,7 @@ def test_webhooks_double_and_vanish_by_dial(control: SandboxClient, receiver: Re
     assert [receiver.next()[1]["event_id"] for _ in range(2)] == [event_id] * 2
     control.set_dials(webhooks={"duplicate_rate": 0.0, "drop_rate": 1.0})
     control.scan("main", tracked, "Delivered")
-    control.wait_idle(5)
+    control.wait_idle(60)
     assert receiver.got.empty()
 
 
@@ -201,11 +201,11 @@ def test_a_delayed_webhook_is_outstanding(control: SandboxClient, receiver: Rece
 def test_any_body_is_sent_and_signed_by_hand(control: SandboxClient, receiver: Receiver, tracked: str) -> None:
     receiver.statuses = [200, 401]
     assert control.send("main", b"\x00not json", times=2) == [200, 401]
-    headers, body = receiver.got.get(timeout=5)
+    headers, body = receiver.got.get(timeout=60)
     signed = base64.b64encode(hmac.new(b"s3cret", b"\x00not json", hashlib.sha256).digest()).decode()
     assert (body, headers["aftership-hmac-sha256"]) == (b"\x00not json", signed)
     control.send("main", {"event": "x"}, secret="wrong")
-    receiver.got.get(timeout=5)
-    headers, body = receiver.got.get(timeout=5)
+    receiver.got.get(timeout=60)
+    headers, body = receiver.got.get(timeout=60)
     assert json.loads(body) == {"event": "x"}
     assert headers["aftership-hmac-sha256"] == base64.b64encode(hmac.digest(b"wrong", body, "sha256")).decode()

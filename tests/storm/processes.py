@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from tests.storm.generator import CARRIERS, World
 from tracking.sandbox.client import SandboxClient
 
 TOKEN, SECRET = "storm-inbound-token-0123456789", "storm-webhook-secret-0123456789"
-START_SECONDS = 60
+START_SECONDS = 180
 MANAGE = "manage.py"
 
 
@@ -131,8 +130,7 @@ class Site:
     def start(self) -> None:
         if self.postgres:
             self.postgres.start()
-        port = free_port()
-        web_port = next_free(port + 1)
+        port, web_port = free_port(), free_port()
         self.sandbox_url, self.web_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{web_port}"
         environment = self.environment()
         self.inside = Inside(environment, self.logs)
@@ -238,14 +236,6 @@ def wait_for(url: str) -> None:
             if time.monotonic() > ends_at:
                 raise RuntimeError(f"{url} does not answer") from error
             time.sleep(0.1)
-
-
-def next_free(port: int) -> int:
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-        port += 1
 
 
 def children(pid: int) -> list[int]:

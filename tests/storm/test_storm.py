@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.storm.storm import Plan, run
+from tests.storm.storm import PATIENCE_SECONDS, Plan, run
+
+BUSY = {"quick": True, "drain_seconds": PATIENCE_SECONDS}  # other tests run beside it: how soon is the long form's
 
 POSTGRES = Plan(
     seed=7,
     webhooks=1500,
     rate=60,
     kills={"web": 3, "worker": 4, "database": 1},
-    quick=True,
+    **BUSY,
     outage_seconds=3,
     repeats=3,
 )
@@ -24,7 +26,7 @@ SQLITE = Plan(
     kills={"web": 1, "worker": 1},
     clusters=1,
     sqlite=True,
-    quick=True,
+    **BUSY,
     outage_seconds=2,
     repeats=3,
 )

@@ -24,7 +24,7 @@ SHOP = "https://shop.example.com"
 @pytest.fixture
 def order() -> Order:
     _brand, route = make_branded(name="Acme", storefront_origins=[SHOP])
-    order = make_shopped(route, order_number="AT-1")
+    order = make_shopped(route, order_number="AT-1", destination_postal_code="SW1Y 5QT")
     ship(order, ParcelStatus.OUT_FOR_DELIVERY, steps=4, items={"boot": 1})
     ship(order, is_return=True, items={"sock": 1})
     return order

@@ -18,6 +18,12 @@ NOW = datetime(2026, 11, 21, 2, tzinfo=UTC)
 FRIDAY = date(2026, 11, 20)
 
 
+@pytest.fixture(autouse=True)
+def _that_week(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is learned is kept for some weeks: on a later day nothing of that Monday's would be."""
+    monkeypatch.setattr(learn.timezone, "now", lambda: NOW)
+
+
 def hour(number: float) -> datetime:
     """So many hours after Monday, 8 o'clock."""
     return MONDAY + timedelta(hours=number)

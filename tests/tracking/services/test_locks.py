@@ -51,7 +51,7 @@ def test_orders_of_one_project_are_stored_side_by_side() -> None:
 
         def store_second() -> int | None:
             with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '2s'")
+                cursor.execute("SET lock_timeout = '20s'")
             return store_order(second, document_of(second)).version
 
         assert at_once(store_second) == [6]
@@ -76,7 +76,7 @@ def test_news_and_a_new_number_of_one_parcel_never_wait_for_each_other_for_ever(
             batch.save()
 
     def change_number() -> None:
-        has_tracking.wait(10)
+        has_tracking.wait(60)
         other = make_tracking(route.account, tracking_number="1Z999AA10123456784", requested_courier="")
         store_order(order, document_of(order, trackingId=other.tracking_number, carrier="Brown"))
 

@@ -361,7 +361,7 @@ class TestBudget:
         assert (first.value.code, first.value.retry_after_seconds) == ("429", 20)
         with pytest.raises(BudgetSpent) as second:
             connections.aftership(AfterShipAccount.objects.get()).create_tracking({})
-        assert second.value.retry_after_seconds == pytest.approx(20, abs=3)
+        assert 1 < second.value.retry_after_seconds <= 20
         assert len(server.asked) == 1
         server.will(ok(document(ID, 1)))
         connections.aftership(account).get_tracking(ID)

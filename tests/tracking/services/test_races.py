@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -145,7 +146,7 @@ def test_two_webhooks_of_one_parcel_in_two_workers_at_once_end_in_the_newest_sta
         pump.drain_one(first.pk)
 
     def the_other() -> None:
-        has_judged.wait(10)
+        has_judged.wait(60)
         pump.drain_one(second.pk)
         is_over.set()
 
@@ -202,7 +203,7 @@ def test_a_tracking_is_not_retired_while_another_order_just_takes_it_up() -> Non
     def leave() -> None:
         with transaction.atomic():
             Parcel.objects.filter(pk=leaving.pk).update(removed_at=timezone.now())
-            has_taken.wait(10)  # two has chosen the tracking, but nobody can see that yet
+            has_taken.wait(60)  # two has chosen the tracking, but nobody can see that yet
             link.retire_unused([tracking.pk], "the parcel was removed")
         is_over.set()
 
@@ -234,7 +235,7 @@ def test_a_tracking_that_is_just_being_retired_is_not_taken_up_by_another_order(
             is_over.wait(0.5)
 
     def come() -> None:
-        has_decided.wait(10)
+        has_decided.wait(60)
         with transaction.atomic():
             link.link_parcel(coming.order, coming)
         is_over.set()
@@ -331,18 +332,17 @@ def test_a_connection_that_never_answers_leaves_threads_to_its_neighbours(
     for number in range(20):
         make_job(kind=JobKind.RETIRE, subject=f"t-{number}", upstream="aftership:sound")
     runner = pump.Runner()
-    for _ in range(200):
+    ends_at = time.monotonic() + 60
+    while len(ran) < 20 and time.monotonic() < ends_at:
         runner.start_due()
         runner.wait(0.05)
-        if len(ran) == 20:
-            break
     assert len(ran) == 20
     assert Job.objects.filter(kind=JobKind.PUSH, attempts=1).count() == 6
 
 
 def test_a_pump_does_not_wait_for_a_call_that_hangs_and_the_next_one_counts_it_in(hanging: Event) -> None:
-    assert pump.pump(2).jobs == 6
-    assert pump.pump(1).jobs == 0, "its threads are still taken"
+    assert pump.pump(0.5).jobs == 6
+    assert pump.pump(0.5).jobs == 0, "its threads are still taken"
     hanging.set()
     assert pump.pump(60).jobs == 14
     assert not Job.objects.exclude(want=1, done=1).exists()

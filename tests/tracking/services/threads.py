@@ -18,13 +18,13 @@ def at_once(*workers: Callable[[], Result]) -> list[Result]:
 
     def run(worker: Callable[[], Result]) -> Result:
         try:
-            start.wait(10)
+            start.wait(60)
             return worker()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(len(workers)) as pool:
-        return [future.result(timeout=60) for future in [pool.submit(run, worker) for worker in workers]]
+        return [future.result(timeout=120) for future in [pool.submit(run, worker) for worker in workers]]
 
 
 def flat(lists: Sequence[Sequence[Result]]) -> list[Result]:
