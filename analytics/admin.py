@@ -51,7 +51,7 @@ def parcels_page(request: HttpRequest, key: str, part: str) -> HttpResponse:
     query = filters.query() | ({"kind": [kind]} if kind else {})
     context = {
         **admin.site.each_context(request),
-        "title": f"{kpi.title}: {kind_words(kind) if kind else words_of(key, part)}",
+        "title": f"{kpi.title}: {kind_words(key, kind) if kind else words_of(key, part)}",
         "kpi": kpi,
         "period": period_words(filters.first, filters.last),
         "only": only_words(filters, choices_for(filters)),
@@ -77,14 +77,21 @@ def number_of(kpi: KPI, filters: Filters, part: str, kind: str) -> str:
     if part == "numerator" and kpi.unit == "ratio":  # attempts, changes
         return ""
     left_out = sum(number for _words, number in figure.left_out)
-    numbers = {"numerator": figure.numerator, "denominator": figure.denominator, "undecided": figure.undecided}
+    others = figure.denominator - figure.numerator
+    numbers = {
+        "others": others,
+        "numerator": figure.numerator,
+        "denominator": figure.denominator,
+        "undecided": figure.undecided,
+    }
     return f"{numbers.get(part, left_out):,.0f}"
 
 
 def words_of(key: str, part: str) -> str:
     kpi = KPIS[key]
     undecided = kpi.undecided.words if kpi.undecided else ""
-    words = {"numerator": kpi.numerator, "denominator": kpi.denominator, "undecided": undecided}
+    words: dict[str, Any] = {"numerator": kpi.numerator, "denominator": kpi.denominator, "undecided": undecided}
+    words["others"] = _("not %(words)s") % {"words": kpi.numerator}
     return str(words.get(part, kpi.left_out))
 
 

@@ -230,7 +230,11 @@ def split(block: Split, measured: Measured) -> Chart:
         return columns(title, labels, list(parts.values()), urls=urls, **facts)
     if "overdue" in block.key:
         return columns(title, names, list(parts.values()), urls=urls, **facts)
-    rows = [Range(kind_words(name), parts[name], url=url) for name, url in zip(names, urls, strict=True) if parts[name]]
+    rows = [
+        Range(kind_words(kpi.key, name), parts[name], url=url)
+        for name, url in zip(names, urls, strict=True)
+        if parts[name]
+    ]
     return bars(title, sorted(rows, key=lambda row: -(row.value or 0)), **facts)
 
 

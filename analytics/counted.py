@@ -88,10 +88,11 @@ def buckets_of(fact: ParcelFact, here: ZoneInfo) -> Iterator[tuple[Spread, int]]
     yield from lateness(fact)
     yield from waiting(fact)
     yield Spread.STATUS, STATUSES.index(fact.status)
-    for reason in fact.reasons:
-        yield Spread.REASON, reason
-    for actor in fact.actors:
-        yield Spread.ACTOR, ACTORS.index(actor)
+    if has(fact.flags, "troubled"):  # a failed attempt alone is no exception
+        for reason in fact.reasons:
+            yield Spread.REASON, reason
+        for actor in fact.actors:
+            yield Spread.ACTOR, ACTORS.index(actor)
     if fact.late_reason:
         yield Spread.LATE_REASON, fact.late_reason
     if has(fact.flags, "with_estimate"):

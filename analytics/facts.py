@@ -23,7 +23,7 @@ from tracking.payloads.from_aftership import actor_of
 from tracking.services.clocks import EXCEPTIONS
 from tracking.services.promise import day_after, kept_days
 
-VERSION = 3  # 2: spreads are summed by month, too; 3: who was warned
+VERSION = 4  # 2: spreads are summed by month, too; 3: who was warned; 4: reasons and actors of exceptions alone
 DAY = timedelta(days=1)
 LATE_PICKUP_HOURS = 48.0
 WILL_NOT_ARRIVE = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.LOST, ParcelStatus.DISPOSED})

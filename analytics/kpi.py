@@ -159,7 +159,7 @@ def rate(
     """A share of parcels: those with flag ``of`` among those with flag ``among``; with "!" before it, those without.
 
     ``words`` say numerator and denominator. ``missing`` is what is left out of both: its words, and a wider flag, of
-    which those without ``among`` are meant.
+    which those without ``among`` are meant. Where more is better, the others are what somebody can act on.
     """
     wanted, is_negated = of.removeprefix("!"), of.startswith("!")
 
@@ -169,6 +169,8 @@ def rate(
         return share_of(whole - number if is_negated else number, whole, *left_out)
 
     parts = {"numerator": Part((among,), (wanted,)) if is_negated else Part((among, wanted))}
+    if facts.get("better") == "more" and not is_negated:
+        parts["others"] = Part((among,), (wanted,))
     parts |= {"denominator": Part((among,))} | ({"left_out": Part((missing[1],), (among,))} if missing else {})
     names = dict.fromkeys([wanted, among, *([missing[1]] if missing else [])])
     return KPI(

@@ -50,9 +50,9 @@ def among_troubled(key: str, title: Words, name: str, words: Words, definition: 
 
 
 def of_reason(kind: str) -> Part:
-    """Facts that ever had this reason: its number in the list that the fact keeps."""
+    """Exceptions that ever had this reason: its number in the list that the fact keeps."""
     pattern = rf"[\[ ,]{int(Reason[kind.upper()])}[,\]]"
-    return Part(condition=lambda _: Q(reasons__regex=pattern))
+    return Part(("troubled",), condition=lambda _: Q(reasons__regex=pattern))
 
 
 def of_reason_now(kind: str) -> Part:
@@ -62,14 +62,14 @@ def of_reason_now(kind: str) -> Part:
 
 
 def of_actor(kind: str) -> Part:
-    """Facts with a trouble that this one could act on."""
+    """Exceptions that this one could act on."""
     if kind not in ACTORS:
         raise KeyError(kind)
-    return Part(condition=lambda _: Q(actors__regex=f'"{kind}"'))
+    return Part(("troubled",), condition=lambda _: Q(actors__regex=f'"{kind}"'))
 
 
 def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], definition: Words, base: str,
-          of_kind: Callable[[str], Part]) -> KPI:  # fmt: skip
+          of_kind: Callable[[str], Part], version: int = 1) -> KPI:  # fmt: skip
     """How a whole splits into kinds; one parcel may be of several. The value is the share that has any."""
 
     def compute(totals: Totals) -> Figure:
@@ -89,6 +89,7 @@ def kinds(key: str, title: Words, spread: Spread, names: Mapping[int, str], defi
         undecided=MAY_STILL_BECOME if base == "troubled" else None,
         is_of_now=base != "troubled",
         kinds=of_kind,
+        version=version,
         counts=(base, "tracked"),
         spreads=(spread,),
         parts={"numerator": Part(("tracked", base)), "denominator": Part(("tracked",))},
@@ -159,8 +160,8 @@ ALL = (
     ),
     kinds(
         "exception_rate", _("Exception rate"), Spread.REASON, REASONS,
-        _("Share of tracked parcels that ever had an exception, also where it is over; by reason. Failed attempts are "
-          "among the reasons, but are no exception by themselves."), "troubled", of_reason,
+        _("Share of tracked parcels that ever had an exception, also where it is over; by reason. A failed attempt is "
+          "no exception, but a reason of one that follows."), "troubled", of_reason, version=2,
     ),
     kinds(
         "exceptions_now", _("Exceptions now"), Spread.REASON_NOW, REASONS,
@@ -168,7 +169,7 @@ ALL = (
     ),
     kinds(
         "exceptions_by_actor", _("Exceptions, by who can act"), Spread.ACTOR, dict(enumerate(ACTORS)),
-        _("The same share as the exception rate, by who could do something about it."), "troubled", of_actor,
+        _("The same share as the exception rate, by who could do something about it."), "troubled", of_actor, version=2,
     ),
     *shares_of_ends(),
     rate(

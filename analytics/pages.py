@@ -188,8 +188,9 @@ PAGES: dict[str, PageOf] = {
                     "warned_first", "attempts_per_delivery", "stalled_before_scan", "stalled_in_transit",
                 ]),
                 Trend(_("Exception rate"), ["exception_rate"], _("Ever had an exception, by cohort.")),
-                Split(_("Exceptions by reason"), "exception_rate", _("One parcel may have several reasons.")),
-                Split(_("By who can act"), "exceptions_by_actor"),
+                Split(_("Exceptions by reason"), "exception_rate",
+                      _("Of parcels that ever had an exception; one may have several reasons.")),
+                Split(_("Exceptions by who can act"), "exceptions_by_actor"),
                 Split(_("Reasons now"), "exceptions_now"),
                 Tiles(_("How it ended badly"), [
                     "lost_rate", "damaged_rate", "returned_rate", "lost_of_exceptions", "damaged_of_exceptions",

@@ -37,6 +37,7 @@ def tile_of(kpi: KPI, figure: Figure, was: Figure | None, urls: Mapping[str, str
     """``was``: the figure of the period compared with; ``urls``: lists behind parts, by name."""
     numbers = [
         ("numerator", kpi.numerator, figure.numerator),
+        *([("others", _("the others"), figure.denominator - figure.numerator)] if "others" in kpi.parts else []),
         ("denominator", kpi.denominator, figure.denominator),
         *(("left_out", said, number) for said, number in figure.left_out),
     ]

@@ -26,7 +26,7 @@ ACTORS: Mapping[str, Promise] = {
     "customs": gettext_lazy("Customs"),
     "weather": gettext_lazy("Nobody: weather or outside cause"),
 }
-KINDS: Mapping[str, Promise | str] = {one.name.lower(): one.label for one in Reason} | ACTORS
+REASONS: Mapping[str, Promise | str] = {one.name.lower(): one.label for one in Reason}
 
 
 def of_hours(value: float) -> str:
@@ -132,9 +132,9 @@ def signed(kpi: KPI, difference: float) -> str:
     return f"{sign}{UNITS[kpi.unit](abs(difference))}"
 
 
-def kind_words(name: str) -> str:
-    """A part of a figure, such as a reason, who can act, an age in days: in words."""
-    return str(KINDS.get(name, name.replace("_", " ")))
+def kind_words(key: str, name: str) -> str:
+    """A part of the figure of this key, such as a reason, who can act, an age in days: in words."""
+    return str((ACTORS if key.endswith("by_actor") else REASONS).get(name, name.replace("_", " ")))
 
 
 def day_words(text: str, by: str) -> str:

@@ -207,9 +207,9 @@ EXPECTED: dict[str, tuple[float | None, float, int]] = {
     "stalled_in_transit": (2 / 3, 2, 3),
 }
 PARTS = {
-    "exception_rate": {"weather": 1, "absent": 1, "lost": 1, "returning": 1, "damaged": 1},
+    "exception_rate": {"weather": 1, "lost": 1, "returning": 1, "damaged": 1},
     "exceptions_now": {"lost": 1, "returning": 1, "damaged": 1},
-    "exceptions_by_actor": {"carrier": 1, "merchant": 2, "shopper": 1, "weather": 1},
+    "exceptions_by_actor": {"carrier": 1, "merchant": 2, "weather": 1},
     "late_reasons": {"weather": 1},
     "overdue_promise": {"1": 0, "2-3": 0, "4-7": 0, "8+": 2},
     "accuracy_at_scan": {"exact": 2 / 3, "bias_days": -1 / 3},

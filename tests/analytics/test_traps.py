@@ -162,6 +162,19 @@ def test_days_are_of_the_store_s_zone(world: World) -> None:
     assert set(world.figure("created", by="day")) == {"2026-10-05"}
 
 
+def test_failed_attempts_alone_are_no_reasons_of_exceptions(world: World) -> None:
+    """More "nobody there" than exceptions would make every reason look small beside it."""
+    absent = ["attempt_failed", "AttemptFail_002"]
+    for _ in range(3):
+        world.parcel(scan=1, attempt=9, delivered=30, tallies={"troubles": [absent]})
+    world.parcel(
+        "returned", scan=1, attempt=9, exception=20, tallies={"troubles": [absent, ["returned", "Exception_011"]]}
+    )
+    figure = world.figure("exception_rate")
+    assert (figure.numerator, figure.parts) == (1, {"absent": 1, "returning": 1})
+    assert sum(world.figure("exceptions_by_actor").parts.values()) <= 2
+
+
 def test_expired_is_not_hidden_in_pending(world: World) -> None:
     world.parcel("pending")
     world.parcel("expired")
@@ -183,7 +196,8 @@ def test_a_new_definition_is_a_new_version_and_history_says_so(world: World) -> 
     world.parcel(scan=1)
     world.figure("created")
     assert set(ParcelFact.objects.values_list("version", flat=True)) == {VERSION}
-    assert all(kpi.version == 1 for kpi in KPIS.values()), "say what changed in docs/analytics.md, then adapt this"
+    newer = {key: kpi.version for key, kpi in KPIS.items() if kpi.version != 1}
+    assert newer == {"exception_rate": 2, "exceptions_by_actor": 2}, "say what changed in docs/analytics.md, then adapt"
     assert FigureState.objects.get().version in (None, VERSION)
 
 
