@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from tracking import tasks
-from tracking.admin import story
+from tracking.admin import pauses, story
 from tracking.admin.base import HistoryAdmin, Page, Table, report
 from tracking.admin.codes import code_link
 from tracking.admin.display import (
@@ -155,6 +156,7 @@ class RemapAdmin(HistoryAdmin):
         items = remap.items.select_related("parcel__order")
         counts = dict(items.order_by().values_list("state").annotate(n=Count("pk")))
         left_alone = items.filter(state__in=[RemapItemState.SKIPPED, RemapItemState.KEPT])
+        waits = pauses.of_remap(remap) if remap.undo_until > timezone.now() else []
         return Page(
             headline=format_html("{} {}", remap_badge(remap), progress_words(remap, counts)),
             facts=[
@@ -162,13 +164,14 @@ class RemapAdmin(HistoryAdmin):
                 (_("Reason"), remap.reason),
                 (_("By"), remap.actor_name or NOTHING),
                 (_("Progress"), progress_bar(remap, counts)),
+                *([(_("Not everywhere yet"), lines(waits))] if waits else []),
                 (_("Started"), when(remap.made_at)),
                 (_("Finished"), when(remap.finished_at)),
                 (_("Can be undone until"), when(remap.undo_until)),
                 (_("Code of this story"), code_link(remap.correlation_id)),
             ],
             blocks=[
-                items_block(_("Left as they are"), left_alone, _("Every parcel so far could be moved.")),
+                items_block(_("Left as they are"), left_alone, _("None: every parcel so far could be changed.")),
                 items_block(_("Parcels"), items, _("No parcel.")),
                 actions_block(StaffAction.objects.filter(remap=remap)),
             ],
@@ -177,8 +180,13 @@ class RemapAdmin(HistoryAdmin):
 
 def progress_words(remap: Remap, counts: dict[str, int]) -> str:
     """How many there are in which state, in words."""
-    parts = [f"{counts[state]:,} {state.label.lower()}" for state in RemapItemState if counts.get(state)]
+    parts = [f"{counts[state]:,} {item_words(state).lower()}" for state in RemapItemState if counts.get(state)]
     return ", ".join(parts)
+
+
+def item_words(state: RemapItemState) -> str:
+    """A parcel that was marked or told to AfterShip has not moved anywhere."""
+    return str(_("Changed") if state == RemapItemState.MOVED else state.label)
 
 
 def progress_bar(remap: Remap, counts: dict[str, int]) -> SafeString:
@@ -206,7 +214,7 @@ def items_block(title: str, items: QuerySet[RemapItem], empty: str) -> Table:
         [
             [
                 two_lines(link(item.parcel), item.parcel.order),
-                badge(item.get_state_display(), ITEM_TONES[item.state]),
+                badge(item_words(RemapItemState(item.state)), ITEM_TONES[item.state]),
                 item.outcome or NOTHING,
                 age(item.done_at),
             ]

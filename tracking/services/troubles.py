@@ -21,6 +21,7 @@ from tracking.models import Checkpoint, Outage, Parcel, Problem, Tracking
 from tracking.models.orders import SHOWN
 from tracking.services import outages
 from tracking.services.deadlines import deadline_of
+from tracking.services.marks import is_active
 from tracking.services.problems import NEXT_STEP, due_after
 from tracking.services.rows import update_rows
 from tracking.services.story import tell
@@ -97,7 +98,7 @@ def troubles_of(tracking: Tracking, attempts: int = 1) -> list[Trouble]:
 def lost_words(tracking: Tracking) -> str:
     """What says that it will not arrive whole; nothing where it may."""
     if tracking.status == ParcelStatus.LOST:
-        return "The carrier says it is lost."
+        return "Staff marked it as lost." if is_active(tracking.mark) else "The carrier says it is lost."
     if tracking.status == ParcelStatus.DISPOSED:
         return "The carrier has disposed of it."
     is_damaged = tracking.status == ParcelStatus.EXCEPTION and tracking.subtag == DAMAGED

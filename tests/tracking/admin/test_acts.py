@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from stores.models import Store
+from stores.models import AfterShipAccount, Store
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tests.tracking.admin.test_remaps import hidden, text_of
@@ -153,7 +153,7 @@ def test_it_is_started_with_name_and_reason_and_done(
     remap.refresh_from_db()
     assert (remap.state, kicks) == (RemapState.DONE, [True])
     shown = text_of(agent.get(reverse("admin:tracking_remap_change", args=[remap.pk])))
-    assert "1 moved" in shown
+    assert "1 changed" in shown
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_changed_since_the_preview_is_left(parcels: list[Parcel], agent: Cl
 def test_parcel_page_offers_what_makes_sense_and_lists_lead_to_it(parcels: list[Parcel], agent: Client) -> None:
     page = agent.get(reverse("admin:tracking_parcel_change", args=[parcels[0].pk])).content.decode()
     keys = re.findall(r'data-tb-act="(\w+)-\d+"', page)
-    assert keys == ["courier", "number", "place", "retrack", "delivered", "lost", "returned", "stop"]
+    assert keys == ["remap", "courier", "number", "place", "retrack", "delivered", "lost", "returned", "stop"]
     parcels[0].tracking.status, parcels[0].tracking.is_moving = ParcelStatus.DELIVERED, True
     parcels[0].tracking.save()
     page = agent.get(reverse("admin:tracking_parcel_change", args=[parcels[0].pk])).content.decode()
@@ -221,6 +221,16 @@ def test_sync_reads_both_sides_by_one_click_and_shows_how_far_it_is(parcels: lis
     assert "Refresh" not in over.headers
     assert "everything is read and written" in text_of(over)
     assert StaffAction.objects.get().kind == StaffActionKind.SYNC
+
+
+def test_page_of_an_act_says_where_it_waits_while_an_upstream_is_down(parcels: list[Parcel], agent: Client) -> None:
+    do(agent, "lost", parcels[0])
+    run_remap(Remap.objects.get().pk)
+    page = reverse("admin:tracking_remap_change", args=[Remap.objects.get().pk])
+    words = "AfterShip main does not answer or refuses us: its news is late, and what is done by hand waits there."
+    assert "Not everywhere yet" not in text_of(agent.get(page))
+    AfterShipAccount.objects.update(pause_seconds=2)
+    assert words in text_of(agent.get(page))
 
 
 def test_order_page_offers_to_remap_each_parcel_to_those_who_may(parcels: list[Parcel]) -> None:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from stores.models import AfterShipAccount, Project
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tracking.models import Checkpoint, Order, Tracking
@@ -64,6 +65,26 @@ def test_answer_is_in_the_shoppers_language_and_in_another_on_request(order: Ord
     assert 'id="tb-answer-short" lang="fr"' in page(admin_client, order, language="fr")
     assert 'id="tb-answer-short" lang="de"' in page(admin_client, order, language="tlh")
     assert page(admin_client, order).count("data-tb-copy=") == 3  # short, long, code
+
+
+@pytest.mark.parametrize(
+    ("paused", "says"),
+    [
+        (AfterShipAccount, "AfterShip main does not answer or refuses us: its news is late"),
+        (Project, "commercetools demo does not answer or refuses us: its news is late"),
+        (None, ""),
+    ],
+)
+def test_what_is_not_up_to_date_is_said(paused: Any, says: str, admin_client: Client) -> None:
+    order = make.make_order(make.make_project(key="demo"))
+    parcel = make.make_parcel(order, make.make_tracking(make.make_account(key="main")))
+    if paused:
+        paused.objects.update(pause_seconds=2)
+    text = page(admin_client, order)
+    assert ("Not up to date" in text) is bool(paused)
+    assert says in text
+    type(parcel.tracking).objects.update(status="delivered")
+    assert "Not up to date" not in page(admin_client, order), "nothing is to come any more"
 
 
 def test_flags_name_the_parcel_that_is_meant(order: Order, admin_client: Client) -> None:

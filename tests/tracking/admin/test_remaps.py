@@ -208,7 +208,7 @@ def test_start_leads_to_the_progress_which_refreshes_itself_until_it_is_done(
     run_remap(remap.pk)
     page = agent.get(address)
     assert "Refresh" not in page.headers
-    assert "3 moved" in text_of(page)
+    assert "3 changed" in text_of(page)
 
 
 def test_of_two_agents_the_second_is_told_who_was_faster(parcels: list[Parcel], agent: Client) -> None:

@@ -17,7 +17,7 @@ from tracking.models import Problem, Tracking
 from tracking.services.apply_update import apply_receipts
 from tracking.services.deadlines import deadline_in
 from tracking.services.problems import NEXT_STEP
-from tracking.services.troubles import FOR_RETURNS, check_troubles
+from tracking.services.troubles import FOR_RETURNS, check_troubles, troubles_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -64,6 +64,15 @@ def test_a_status_opens_its_problem(tracking: Tracking, status: str, subtag: str
     problem = Problem.objects.get(closed_at=None)
     assert (problem.kind, problem.cause, problem.tracking) == (kind, cause, tracking)
     assert (str(problem.order), problem.correlation_id) == ("DE-1", tracking.correlation_id)
+
+
+@pytest.mark.parametrize(
+    ("ended", "cause"), [("", "Staff marked it as lost."), ("overtaken", "The carrier says it is lost.")]
+)
+def test_what_staff_said_is_not_put_in_the_carriers_mouth(tracking: Tracking, ended: str, cause: str) -> None:
+    tracking.mark = {"status": "lost", "ended": ended}
+    tracking.status = "lost"
+    assert [trouble.cause for trouble in troubles_of(tracking)] == [cause]
 
 
 @pytest.mark.parametrize("status", ["pending", "in_transit", "out_for_delivery", "available_for_pickup", "delivered"])

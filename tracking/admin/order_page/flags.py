@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from tracking.admin import pauses
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, NOTHING, WAITING, badge, link
 from tracking.admin.order_registry import FLAGS, Block, Part, ShownOrder, order_section
 from tracking.enums import Flag
@@ -76,6 +77,8 @@ def flags_section(shown: ShownOrder) -> Block:
         {"badge": flag_badge(flag), "meaning": MEANINGS[flag], "parcels": which(shown, by_flag.get(flag, []))}
         for flag in order_flags(shown)
     ]
+    not_now = badge(_("Not up to date"), DOUBTFUL)
+    rows[:0] = [{"badge": not_now, "meaning": one} for one in pauses.of_order(shown.order, shown.live_parcels)]
     problems = [
         {"kind": link(one, one.get_kind_display()), "cause": one.cause, "next_step": one.next_step, "at": one.opened_at}
         for one in shown.open_problems
