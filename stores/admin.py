@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -101,10 +102,19 @@ class ConsoleChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
+def told_apart(stores: QuerySet[Store]) -> list[tuple[int, str]]:
+    """Stores by key, for a choice; with their project's where several projects have one of the same key. One query."""
+    rows = sorted((key, project, pk) for pk, key, project in stores.values_list("pk", "key", "project__key"))
+    times = Counter(key for key, _project, _pk in rows)
+    return [(pk, f"{project} / {key}" if times[key] > 1 else key) for key, project, pk in rows]
+
+
 class RelatedFilter(RelatedDropdownFilter):
     """Offers only the rows that the person may see. Use it instead of unfold's own, which offers all."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[Any, str]]:
+        if field.remote_field.model is Store:
+            return told_apart(visible(request.user, Store.objects.order_by()))
         if store_ids_of(request.user) is None:
             return super().field_choices(field, request, model_admin)
         seen = visible(request.user, field.remote_field.model._default_manager.order_by()).values("pk")

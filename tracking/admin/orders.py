@@ -32,6 +32,7 @@ from tracking.admin.display import (
     link,
     open_problems_badge,
     page_of,
+    short,
     status_badge,
     two_lines,
     when,
@@ -120,8 +121,9 @@ class OrderAdmin(HistoryAdmin):
         return str(order)
 
     @admin.display(description=gettext_lazy("store"))
-    def store_name(self, order: Order) -> str:
-        return order.store.key if order.store else order.project.key
+    def store_name(self, order: Order) -> SafeString:
+        name = order.store.key if order.store else order.project.key
+        return format_html('<span class="{}">{}</span>', short(name), name)
 
     @admin.display(description=gettext_lazy("status"))
     def status(self, order: Order) -> SafeString | str:

@@ -21,6 +21,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from stores.admin import told_apart
 from stores.models import Store
 from tracking.admin.base import Table
 from tracking.admin.display import (
@@ -35,6 +36,7 @@ from tracking.admin.display import (
     lines,
     link,
     page_of,
+    short,
     two_lines,
 )  # fmt: skip
 from tracking.admin.outages import outage_lines
@@ -195,7 +197,7 @@ def filters_of(request: HttpRequest, selection: Selection) -> dict[str, Any]:
     ages = {"1": _("1 hour"), "4": _("4 hours"), "24": _("a day"), "72": _("3 days"), "168": _("a week")}
     return {
         "owners": [(str(one.pk), one.get_username()) for one in queues.colleagues() if one.pk != request.user.pk],
-        "stores": [(str(one.pk), str(one)) for one in visible(request.user, Store.objects.order_by("key"))],
+        "stores": [(str(pk), name) for pk, name in told_apart(visible(request.user, Store.objects.order_by()))],
         "ages": [(value, ages[value]) for value in AGES],
         "is_used": selection != selection.without_filters(),
         "clear_url": address_of(selection.without_filters()),
@@ -237,7 +239,7 @@ def problem_cells(problem: Problem, selection: Selection) -> list[Any]:
         about(problem),
         age(problem.since_at or problem.opened_at),
         due_badge(problem.due_at),
-        two_lines(owner, problem.note),
+        two_lines(format_html('<span class="{}">{}</span>', short(owner), owner), problem.note),
     ]
 
 

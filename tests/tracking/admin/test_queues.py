@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from stores.models import Project
 from tests import factories as make
 from tests.tracking.admin.conftest import client_of
 from tracking.enums import ProblemKind, StaffActionKind
@@ -356,3 +358,13 @@ def test_what_is_usual_is_shown(annas: Client) -> None:
     Usual.objects.create(**facts, sample=812, learned_at=timezone.now())
     [row] = annas.get(reverse("usual")).context["table"].rows
     assert [str(cell) for cell in row][3:] == ["12\N{NO-BREAK SPACE}h", "36\N{NO-BREAK SPACE}h", "812"]
+
+
+def test_stores_of_one_key_are_told_apart_in_filters(admin_client: Client) -> None:
+    for project, key in (("demo", "de-web"), ("old", "de-web"), ("demo", "fr-web")):
+        found = Project.objects.filter(key=project).first() or make.make_project(key=project)
+        make.make_order(found, store=make.make_store(found, key=key))
+    for path in (reverse("queue", args=["all"]), reverse("admin:tracking_order_changelist")):
+        page = admin_client.get(path).content.decode()
+        names = re.findall(r"<option[^>]*>\s*([^<]*-web)\s*</option>", page)
+        assert names == ["demo / de-web", "old / de-web", "fr-web"], path
