@@ -65,7 +65,9 @@ def candidates(asked: Asked) -> list[Order]:
     """The orders of this number, those of the asked brand first; a stand-in where there is none. One query."""
     number = asked.number.strip()
     shows_brand = Parcel.objects.filter(order=OuterRef("pk"), route__brand=asked.brand, route__brand__isnull=False)
-    rows = Order.objects.filter(order_number__in={number, number.upper()}, deleted_at=None).exclude(order_number="")
+    rows = Order.objects.filter(order_number__in={number, number.upper(), number.lower()}, deleted_at=None).exclude(
+        order_number=""
+    )
     found = rows.annotate(shows_brand=Exists(shows_brand)).order_by("-shows_brand", "-created_at", "-pk")
     return list(found[:MOST_ALIKE]) or [Order(customer_email=STAND_IN[0], destination_postal_code=STAND_IN[1])]
 

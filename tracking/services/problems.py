@@ -40,7 +40,7 @@ NEXT_STEP = {
     ProblemKind.LOST: "Claim it from the carrier, and send anew or refund.",
     ProblemKind.COURIER_OUTAGE: "Wait: parcels of this courier are not called silent meanwhile.",
     ProblemKind.TWO_SENDERS: "Switch off one of the two for this route, or this account's messages at AfterShip.",
-    ProblemKind.MAIL_UNSURE: "Ask the mail server whether it was accepted; if not, send the current state again.",
+    ProblemKind.MAIL_UNSURE: "Ask the mail server. Accepted: close this as done; not: send the current state again.",
     ProblemKind.MAIL_REFUSED: "Ask the shopper for a working address and change it on the order.",
     ProblemKind.DEAD_LETTER: "Mend the cause, then requeue the job.",
 }
