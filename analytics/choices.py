@@ -37,5 +37,6 @@ def choices_for(filters: Filters) -> list[dict[str, Any]]:
             {"value": value, "words": words, "is_chosen": value in chosen}
             for value, words in sorted(named.items(), key=lambda one: one[1])
         ]
-        found.append({"name": name, "label": label, "options": options, "all": _("all")})
+        several = sum(option["is_chosen"] for option in options) > 1  # of an address; the form keeps them all
+        found.append({"name": name, "label": label, "options": options, "all": _("all"), "several": several})
     return found

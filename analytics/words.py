@@ -24,7 +24,7 @@ ACTORS: Mapping[str, Promise] = {
     "merchant": gettext_lazy("Merchant"),
     "shopper": gettext_lazy("Shopper"),
     "customs": gettext_lazy("Customs"),
-    "weather": gettext_lazy("Nobody: weather or outside cause"),
+    "weather": gettext_lazy("Nobody: weather, outside cause"),
 }
 REASONS: Mapping[str, Promise | str] = {one.name.lower(): one.label for one in Reason}
 

@@ -174,6 +174,15 @@ def test_filter_narrows_and_stays_in_every_link(manager: Client, world: World) -
     assert all("courier=ups" in address for address in others)
 
 
+def test_form_keeps_several_choices_of_an_address(manager: Client, world: World) -> None:
+    page = manager.get(OVERVIEW + "&courier=ups&courier=dhl-germany").content.decode()
+    select = re.search(r'<select name="courier"[^>]*>.*?</select>', page, re.DOTALL)
+    assert select
+    assert "multiple" in select[0]
+    assert select[0].count(" selected") == 2
+    assert "multiple" not in manager.get(OVERVIEW + "&courier=ups").content.decode()
+
+
 def test_figures_of_connections_say_so_where_a_store_is_chosen(manager: Client, world: World) -> None:
     words = "These figures are of connections"
     assert words not in manager.get(f"/analytics/service/?{PERIOD}").content.decode()

@@ -45,8 +45,9 @@ class TicketSerializer(serializers.Serializer):
         project = visible(self.context["request"].user, Project.objects.filter(pk=ticket["project"].pk))
         if not project.exists():
             raise serializers.ValidationError({"project": f"Object with key={ticket['project'].key} does not exist."})
-        if ticket["opened_at"] > timezone.now() + AHEAD:
-            raise serializers.ValidationError({"opened_at": "In the future."})
+        for name in ("opened_at", "closed_at"):
+            if ticket.get(name) and ticket[name] > timezone.now() + AHEAD:
+                raise serializers.ValidationError({name: "In the future."})
         if ticket.get("closed_at") and ticket["closed_at"] < ticket["opened_at"]:
             raise serializers.ValidationError({"closed_at": "Before opened_at."})
         return ticket

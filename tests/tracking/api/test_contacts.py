@@ -53,6 +53,7 @@ def test_ticket_is_taken_once(helpdesk: Client) -> None:
         ({"project": "nowhere"}, "project", "key=nowhere does not exist"),
         ({"opened_at": "yesterday"}, "opened_at", "wrong format"),
         ({"opened_at": (timezone.now() + timedelta(hours=1)).isoformat()}, "opened_at", "In the future."),
+        ({"closed_at": (timezone.now() + timedelta(hours=1)).isoformat()}, "closed_at", "In the future."),
         ({"closed_at": "2020-01-01T00:00:00Z"}, "closed_at", "Before opened_at."),
         ({"email": "nobody"}, "email", "valid email"),
         ({"order_number": "x\x00"}, "order_number", "Null characters"),
