@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from analytics.charts import Range, bars, percent, ranges
+from analytics.connections import Connections, connections_of
 from analytics.exports import ALL_KPIS
 from analytics.filters import Filters
 from analytics.kpi import LEAST_SAMPLE, Figure
@@ -151,16 +152,27 @@ def signed_score(score: float | None) -> str:
 
 def service(filters: Filters, user: Any) -> Parts:
     """How fast news travels and what it spared; what waits for people at this moment."""
-    figures, before = measure_service(filters.first, filters.last), filters.compared()
-    was = measure_service(before.first, before.last) if before else {}
-    if filters.chosen or filters.is_return:
-        words = _(
-            "These figures are of connections (accounts and projects): filters of stores, channels, couriers, "
-            "destinations and lanes leave them as they are."
-        )
-        yield "said", words, {}
+    connections, before = connections_of(filters), filters.compared()
+    figures = measure_service(filters.first, filters.last, connections)
+    was = measure_service(before.first, before.last, connections) if before else {}
+    if said := connections_said(filters, connections):
+        yield "said", said, {}
     yield "tiles", _("How fast, and what it spared: of connections, in days of UTC"), {"tiles": tiles_of(figures, was)}
     yield "waiting", _("What waits for people now"), {"rows": waiting(user)}
+
+
+def connections_said(filters: Filters, connections: Connections) -> str:
+    """What these figures are of, where they are not of all; and what does not narrow them."""
+    said = []
+    if connections.mine is not None:
+        named = ", ".join(sorted(connections.mine)) or _("none")
+        said.append(_("Of whole connections, those that serve what is chosen: %(names)s.") % {"names": named})
+    if connections.mine is not None and connections.mine != connections.family:
+        shared = ", ".join(sorted(connections.family or ()))
+        said.append(_("Writes avoided are of all that hang together: %(names)s.") % {"names": shared})
+    if {"channel", "courier", "country"} & filters.chosen.keys() or filters.is_return:
+        said.append(_("Filters of channels, couriers, destinations and lanes leave these figures as they are."))
+    return " ".join(said)
 
 
 def waiting(user: Any) -> list[tuple[Any, str, str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from analytics.connections import connections_of
 from analytics.filters import FilterError, Filters
 from analytics.kpi import KPI, Figure
 from analytics.kpis import KPIS, compared, measure
@@ -73,7 +74,9 @@ def other_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
 
 def measure_others(filters: Filters, keys: Sequence[str]) -> dict[str, Figure]:
     found = measure_shoppers(filters, [key for key in keys if key in SHOPPER_KPIS])
-    return found | (measure_service(filters.first, filters.last) if SERVICE_KPIS.keys() & set(keys) else {})
+    if not SERVICE_KPIS.keys() & set(keys):
+        return found
+    return found | measure_service(filters.first, filters.last, connections_of(filters))
 
 
 def score_rows(filters: Filters) -> list[dict[str, Any]]:

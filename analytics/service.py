@@ -3,7 +3,7 @@
     Receipt, Write, Run ─ count_day ─> ServiceDay, per day (UTC) and connection ─ measure_service ─> figures
 
 A day is counted as a whole, again and again while it lasts and once after its end. These figures are of connections,
-not of stores: filters of stores leave them as they are.
+not of stores: where stores are chosen, of the connections that serve them (``connections.py``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q,
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from analytics.connections import ALL, Connections
 from analytics.kpi import KPI, Figure, Words, share_of
 from analytics.models import ServiceDay
 from analytics.statistics import Z, wilson
@@ -136,22 +137,31 @@ MEASURES = {
 
 
 class ServiceTotals(Totals):
-    """Sums of ServiceDay: ``counts`` by measure, ``lags`` by measure and bucket."""
+    """Sums of ServiceDay: ``counts`` by measure, ``lags`` by measure and bucket; ``shared`` are counts of all
+    connections that hang together with those asked for.
+    """
 
-    def __init__(self, first: date, last: date) -> None:
+    def __init__(self, first: date, last: date, connections: Connections) -> None:
         super().__init__(last)
         self.lags: dict[str, Counter[int]] = {LAG_TO_US: Counter(), LAG_TO_COMMERCETOOLS: Counter()}
-        rows = ServiceDay.objects.filter(day__gte=first, day__lte=last).exclude(measure=COUNTED)
-        for measure, bucket, number in rows.order_by().values_list("measure", "bucket").annotate(n=Sum("number")):
-            if measure in self.lags:
-                self.lags[measure][bucket] += number
-            else:
-                self.counts[measure] += number
+        self.shared: Counter[str] = Counter()
+        rows = ServiceDay.objects.filter(day__gte=first, day__lte=last).exclude(measure=COUNTED).order_by()
+        for upstream, measure, bucket, number in rows.values_list("upstream", "measure", "bucket").annotate(
+            n=Sum("number")
+        ):
+            if connections.family is None or upstream in connections.family:
+                self.shared[measure] += number
+            if connections.mine is None or upstream in connections.mine:
+                numbers = self.lags.get(measure)
+                if numbers is None:
+                    self.counts[measure] += number
+                else:
+                    numbers[bucket] += number
 
 
-def measure_service(first: date, last: date) -> dict[str, Figure]:
+def measure_service(first: date, last: date, connections: Connections = ALL) -> dict[str, Figure]:
     """The figures of our service in these days (UTC), by key of SERVICE_KPIS, as last counted. One query."""
-    totals = ServiceTotals(first, last)
+    totals = ServiceTotals(first, last, connections)
     return {kpi.key: kpi.compute(totals) for kpi in SERVICE_KPIS.values()}
 
 
@@ -189,19 +199,20 @@ def lag_kpi(key: str, title: Words, measure: str, share: float, definition: Word
     )
 
 
-def events(totals: Totals) -> int:
-    return sum(totals.counts[effect] for effect in ReceiptEffect.values)
+def events(counts: Counter[str]) -> int:
+    return sum(counts[effect] for effect in ReceiptEffect.values)
 
 
 def without_effect(totals: Totals) -> Figure:
     names = (ReceiptEffect.REPEATED, ReceiptEffect.LATE)
     parts = {name.value: totals.counts[name.value] for name in names}
-    return share_of(sum(parts.values()), events(totals), **parts)
+    return share_of(sum(parts.values()), events(totals.counts), **parts)
 
 
-def writes_avoided(totals: Totals) -> Figure:
-    number = max(events(totals) - totals.counts[WRITES], 0)
-    return share_of(number, events(totals), writes=totals.counts[WRITES])
+def writes_avoided(totals: ServiceTotals) -> Figure:
+    """Of all connections that hang together: webhooks come to accounts, writes go to projects."""
+    number = max(events(totals.shared) - totals.shared[WRITES], 0)
+    return share_of(number, events(totals.shared), writes=totals.shared[WRITES])
 
 
 def drift(totals: Totals) -> Figure:

@@ -184,13 +184,16 @@ def test_form_keeps_several_choices_of_an_address(manager: Client, world: World)
 
 
 def test_figures_of_connections_say_so_where_a_store_is_chosen(manager: Client, world: World) -> None:
-    words = "These figures are of connections"
-    assert words not in manager.get(f"/analytics/service/?{PERIOD}").content.decode()
+    words, untouched = "Of whole connections, those that serve what is chosen: ", "leave these figures as they are"
+    page = manager.get(f"/analytics/service/?{PERIOD}").content.decode()
+    assert words not in page
+    assert untouched not in page
     page = manager.get(
-        f"/analytics/service/?{PERIOD}&store={world.store.pk}&account={world.account.pk}"
+        f"/analytics/service/?{PERIOD}&store={world.store.pk}&account={world.account.pk}&courier=ups"
     ).content.decode()
-    assert words in page
-    assert f"Only: Store {world.store.key}; AfterShip account {world.account.key}." in page
+    assert f"{words}aftership:{world.account.key}, commercetools:{world.store.project.key}." in page
+    assert untouched in page
+    assert f"Only: Store {world.store.key}; Courier ups; AfterShip account {world.account.key}." in page
 
 
 @pytest.mark.parametrize(

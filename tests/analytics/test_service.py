@@ -9,11 +9,23 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from analytics import rebuild
+from analytics import rebuild, refresh
+from analytics.connections import connections_of
+from analytics.filters import Filters
 from analytics.models import ServiceDay
-from analytics.service import MEASURES, SERVICE_KPIS, count_day, count_recent, lag_at, measure_service
+from analytics.service import (
+    LAG_TO_US,
+    MEASURES,
+    SERVICE_KPIS,
+    WRITES,
+    count_day,
+    count_recent,
+    lag_at,
+    measure_service,
+)
 from analytics.statistics import wilson
 from tests import factories as make
+from tests.analytics.worlds import World
 from tests.tracking.services.snapshots import START, document, receipt, scan
 from tracking.enums import ReceiptEffect, RunKind, Source
 from tracking.models import Receipt, Run
@@ -89,6 +101,38 @@ def test_every_figure_of_a_day_by_hand() -> None:
     assert found.keys() == SERVICE_KPIS.keys()
     assert figures()["lag_to_us_p50"].low == pytest.approx(2 + 3 * (0.5 - 1.959964 * (0.25 / 10) ** 0.5))
     assert figures()["drift"].high == pytest.approx(10_000 * wilson(2, 4_000)[1])
+
+
+def test_chosen_stores_have_the_figures_of_the_connections_that_serve_them() -> None:
+    """One project, an account for each of two stores; a third store has a project and an account of its own."""
+    one, two, far = World(), World(), World()
+    two.store.project = one.store.project
+    two.store.save()
+    for world, news in ((one, 10), (two, 20), (far, 40)):
+        world.parcel(scan=1)
+        for number in (news, news // 2):
+            measure = ReceiptEffect.CHANGED if number == news else LAG_TO_US
+            upstream = f"aftership:{world.account.key}"
+            ServiceDay.objects.create(day=DAY, upstream=upstream, measure=measure, bucket=0, number=number)
+    for world, writes in ((one, 12), (far, 30)):
+        upstream = f"commercetools:{world.store.project.key}"
+        ServiceDay.objects.create(day=DAY, upstream=upstream, measure=WRITES, bucket=0, number=writes)
+    refresh.drain()
+
+    def asked(**facts: Any) -> tuple[int, int, float]:
+        found = measure_service(DAY, DAY, connections_of(Filters(DAY, DAY, DAY, **facts)))
+        return (
+            found["lag_to_us_p50"].denominator,
+            found["without_effect"].denominator,
+            found["writes_avoided"].numerator,
+        )
+
+    assert asked() == (35, 70, 28)
+    assert asked(chosen={"store": (one.store.pk,)}) == (5, 10, 18), "10 and 20 webhooks, but 12 writes of both"
+    assert asked(seen=frozenset([two.store.pk])) == (10, 20, 18)
+    assert asked(chosen={"account": (far.account.pk,)}) == (20, 40, 10)
+    assert asked(chosen={"store": (far.store.pk,)}, seen=frozenset([two.store.pk])) == (0, 0, 0)
+    assert asked(chosen={"courier": ("ups",)}) == (35, 70, 28), "a courier is no connection"
 
 
 def test_drift_is_told_for_ten_thousand_compared() -> None:
