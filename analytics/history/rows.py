@@ -227,7 +227,8 @@ class Year:
         self.parcel_pk += 1
         facts = {"project": place.project.key, "store": place.store.key, "country": order.destination_country}
         channel = place.telling.dice.choices(list(place.front.channels), list(place.front.channels.values()))
-        decision = {"facts": facts | {"carrier": carrier.text, "supply_channels": channel}, "courier": carrier.courier}
+        courier = {"slug": carrier.courier, "because": f"'{carrier.text}' is mapped to it", "mapping_id": None}
+        decision = {"facts": facts | {"carrier": carrier.text, "supply_channels": channel}, "courier": courier}
         parcel = Parcel(
             id=self.parcel_pk,
             order=order,

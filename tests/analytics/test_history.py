@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Sum
 from django.test import Client
+from django.urls import reverse
 
 from analytics.filters import Filters
 from analytics.history.seasons import black_friday, demand, is_peak
@@ -148,6 +149,21 @@ def test_seasons() -> None:
     assert is_peak(date(2025, 12, 15))
     assert not is_peak(date(2026, 6, 15))
     assert demand(date(2025, 12, 25), LAST) < 0.5 * demand(date(2025, 12, 11), LAST)
+
+
+def test_desk_opens_what_was_made_up(admin_client: Client) -> None:
+    load(40)
+    parcel = Parcel.objects.earliest("pk")
+    pages = [
+        reverse("admin:tracking_order_change", args=[parcel.order_id]),
+        reverse("admin:tracking_parcel_change", args=[parcel.pk]),
+        reverse("admin:tracking_tracking_change", args=[parcel.tracking_id]),
+        reverse("admin:tracking_parcel_why", args=[parcel.pk]),
+        reverse("parcel-proof", args=[parcel.pk]),
+        f"{reverse('story')}?code={parcel.order.correlation_id}",
+        f"/api/v1/stories/{parcel.order.correlation_id}/",
+    ]
+    assert [admin_client.get(path).status_code for path in pages] == [200] * len(pages)
 
 
 def test_figures_of_the_demo_name_stores_that_are_called_alike(admin_client: Client) -> None:
