@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 from typing import Any
 
 from django.utils.http import urlencode
@@ -23,6 +22,7 @@ from analytics.lists import Lists
 from analytics.names_of import names_of
 from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, Tiles, Trend
 from analytics.tiles import Tile, tile_of
+from analytics.totals import groups_between
 from analytics.words import day_words, grain_of, kind_words, value_words, words_for
 
 MOST_RANKED, MOST_ROWS = 15, 50
@@ -145,7 +145,7 @@ def tile(key: str, measured: Measured) -> Tile:
 def trend(block: Trend, measured: Measured) -> Chart:
     """A line per figure; where there is one and a period to compare with, that one's line beside it, day for day."""
     grain, kpis = measured.grain, [KPIS[key] for key in block.keys]
-    days = groups_between(measured.filters, grain)
+    days = groups_between(measured.filters.first, measured.filters.last, grain)
     figures = measured.now[grain]
     series = [
         Series(str(kpi.title), [value_in(figures, day, kpi.key) for day in days], urls_of(kpi, days, measured))
@@ -153,7 +153,7 @@ def trend(block: Trend, measured: Measured) -> Chart:
     ]
     earlier = measured.filters.compared()
     if earlier and len(kpis) == 1:
-        past = groups_between(earlier, grain)[: len(days)]
+        past = groups_between(earlier.first, earlier.last, grain)[: len(days)]
         values = [value_in(measured.before[grain], day, kpis[0].key) for day in past]
         series.append(Series(_("period compared with"), [*values, *[None] * (len(days) - len(values))]))
     highest = max((value for one in series for value in one.values if value is not None), default=0)
@@ -172,7 +172,7 @@ def top_of(unit: str, highest: float) -> float | None:
 def stack(block: Stack, measured: Measured) -> Chart:
     """Parcels by state over time; what no series counts is a last one, "Ended otherwise"."""
     grain, figures = measured.grain, measured.now[measured.grain]
-    days = groups_between(measured.filters, grain)
+    days = groups_between(measured.filters.first, measured.filters.last, grain)
     series = [
         Series(
             str(KPIS[key].title),
@@ -192,22 +192,6 @@ def stack(block: Stack, measured: Measured) -> Chart:
 def urls_of(kpi: KPI, days: Sequence[str], measured: Measured) -> list[str]:
     """Where the numbers of each day, week or month lead."""
     return [measured.lists.narrowed(measured.grain, day).of(kpi) for day in days]
-
-
-def groups_between(filters: Filters, grain: str) -> list[str]:
-    """The ISO day of every group of the period, also of those without a parcel: a gap is seen as a gap."""
-    days: dict[str, None] = {}
-    day = filters.first
-    while day <= filters.last:
-        days[start_of(day, grain).isoformat()] = None
-        day += timedelta(days=1)
-    return list(days)
-
-
-def start_of(day: date, grain: str) -> date:
-    if grain == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if grain == "month" else day
 
 
 def value_in(figures: Figures, group: str, key: str) -> float | None:

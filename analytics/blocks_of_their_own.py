@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from analytics.charts import Range, bars, percent, ranges
+from analytics.charts import Range, Series, bars, lines, percent, plain, ranges
 from analytics.connections import Connections, connections_of
 from analytics.exports import ALL_KPIS
 from analytics.filters import Filters
@@ -23,16 +24,23 @@ from analytics.kpis import KPIS
 from analytics.repeat import COUNTED, WINDOWS
 from analytics.scorecard import WEIGHTS
 from analytics.scorecard import scorecard as scores_of
-from analytics.service import measure_service
+from analytics.service import measure_service, service_by
 from analytics.shoppers import ShopperTotals, figures_of
 from analytics.tiles import Tile, interval_words, tile_of
-from analytics.words import of_seconds, value_words
+from analytics.totals import groups_between
+from analytics.words import day_words, grain_of, of_seconds, value_words, words_for
 from tracking.enums import ContactCause, ProblemKind
 from tracking.models import Job, Problem
 from tracking.services.scope import visible
 
 Parts = Iterable[tuple[str, Any, Mapping[str, Any]]]
 Figures = Mapping[str, Figure]
+LINES = (
+    (gettext_lazy("How fast AfterShip told us"), ("lag_to_us_p50", "lag_to_us_p95")),
+    (gettext_lazy("How fast we wrote it"), ("lag_to_commercetools_p50", "lag_to_commercetools_p95")),
+    (gettext_lazy("What was spared"), ("without_effect", "writes_avoided")),
+    (gettext_lazy("Drift, in 10,000 compared"), ("drift",)),
+)
 NO_URLS: Mapping[str, Mapping[str, str]] = {}
 
 
@@ -158,7 +166,27 @@ def service(filters: Filters, user: Any) -> Parts:
     if said := connections_said(filters, connections):
         yield "said", said, {}
     yield "tiles", _("How fast, and what it spared: of connections, in days of UTC"), {"tiles": tiles_of(figures, was)}
+    yield from over_time(filters, connections)
     yield "waiting", _("What waits for people now"), {"rows": waiting(user)}
+
+
+def over_time(filters: Filters, connections: Connections) -> Parts:
+    """Lines of our service by day, week or month: when it was slow, and whether sides drift apart."""
+    grain = grain_of(filters.first, filters.last)
+    figures = service_by(filters.first, filters.last, connections, grain)
+    groups = groups_between(filters.first, filters.last, grain)
+    labels = [day_words(group, grain) for group in groups]
+    for title, keys in LINES:
+        series = [
+            Series(
+                str(ALL_KPIS[key].title),
+                [figures[group][key].value if group in figures else None for group in groups],
+            )
+            for key in keys
+        ]
+        unit = ALL_KPIS[keys[0]].unit
+        words = plain if unit == "per_10_000" else words_for(unit)  # its title says of how many
+        yield "chart", title, {"chart": lines(str(title), labels, series, words=words)}
 
 
 def connections_said(filters: Filters, connections: Connections) -> str:

@@ -225,23 +225,6 @@ def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str =
     return Chart(title, svg, [], ["", name or "Number"], cells, note=note)
 
 
-def sparkline(values: Sequence[float | None], words: str) -> SafeString:
-    """A line without axes, for a table's cell; ``words`` say what it shows."""
-    known = [value for value in values if value is not None]
-    low, high = min(known, default=0), max(known, default=0)
-    step = 96 / max(len(values) - 1, 1)
-    span = (high - low) or 1
-    body = [
-        format_html(
-            '<polyline class="line c1" points="{}"/>',
-            " ".join(f"{2 + at * step:.1f},{22 - ((values[at] or 0) - low) / span * 20:.1f}" for at in run),
-        )
-        for run in unbroken(values)
-    ]
-    inner = format_html_join("", "{}", ((one,) for one in body))
-    return format_html('<svg class="spark" viewBox="0 0 100 24" role="img"><title>{}</title>{}</svg>', words, inner)
-
-
 def check(labels: Sequence[str], series: Sequence[Series]) -> None:
     if len(series) > MOST_SERIES:
         raise ValueError(f"{len(series)} series, but {MOST_SERIES} colours that can be told apart")

@@ -18,7 +18,7 @@ from analytics.models import ParcelFact, Slice
 from analytics.names import FLAGS, names_of
 from analytics.names_of import names_of as group_names
 from analytics.scorecard import WEIGHTS, scorecard
-from analytics.service import SERVICE_KPIS, measure_service
+from analytics.service import SERVICE_KPIS, measure_service, service_by
 from analytics.shoppers import SHOPPER_KPIS, measure_shoppers
 from analytics.totals import DIMENSIONS
 from stores.mappings_csv import escaped
@@ -62,7 +62,7 @@ def figure_rows(filters: Filters, keys: Sequence[str] = tuple(ALL_KPIS), *, by: 
         for group, figures in sorted(now.items())
         for key in keys
     ]
-    return rows + ([] if by else [row | period for row in other_rows(filters, others)])
+    return rows + [row | period for row in (service_rows(filters, others, by) if by else other_rows(filters, others))]
 
 
 def other_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -70,6 +70,19 @@ def other_rows(filters: Filters, keys: Sequence[str]) -> list[dict[str, Any]]:
     earlier = filters.compared()
     now, before = measure_others(filters, keys), measure_others(earlier, keys) if earlier else {}
     return [figure_row(ALL_KPIS[key], now[key], before.get(key)) | {"group": "", "group_name": ""} for key in keys]
+
+
+def service_rows(filters: Filters, keys: Sequence[str], by: str) -> list[dict[str, Any]]:
+    """The figures of our own service by day, week or month; there is no other grouping of them."""
+    keys = [key for key in keys if key in SERVICE_KPIS]
+    if by not in ("day", "week", "month") or not keys:
+        return []
+    found = service_by(filters.first, filters.last, connections_of(filters), by)
+    return [
+        figure_row(SERVICE_KPIS[key], figures[key], None) | {"group": group, "group_name": group}
+        for group, figures in sorted(found.items())
+        for key in keys
+    ]
 
 
 def measure_others(filters: Filters, keys: Sequence[str]) -> dict[str, Figure]:

@@ -171,6 +171,13 @@ def late_for(reason: Reason) -> Part:
     return Part(condition=lambda _: Q(late_reason=reason))
 
 
+def revised(kind: str) -> Part:
+    """Facts whose estimate changed so often."""
+    if not kind.isdecimal():
+        raise KeyError(kind)
+    return Part(("with_estimate",), condition=lambda _: Q(revisions=int(kind)))
+
+
 def revisions(totals: Totals) -> Figure:
     number, base = totals.counts["revisions"], totals.counts["with_estimate"]
     spread = {str(count): n for count, n in sorted(totals.spreads[Spread.REVISIONS].items())}
@@ -253,6 +260,7 @@ ALL = (
         numerator=_("changes"),
         denominator=_("tracked parcels with an estimate"),
         compute=revisions,
+        kinds=revised,
         counts=("revisions", "with_estimate"),
         spreads=(Spread.REVISIONS,),
         parts={"numerator": Part(("with_estimate", "revised")), "denominator": Part(("with_estimate",))},

@@ -109,7 +109,8 @@ PAGES: dict[str, PageOf] = {
                 Trend(_("How long parcels take"), ["transit_p50", "transit_p90"]),
                 Split(_("Why late"), "late_reasons"),
                 Tiles(_("How much these figures speak for"), [
-                    "coverage", "estimate_coverage", "pending_rate", "expired_rate", "not_scanned", "delivery_rate",
+                    "tracked", "coverage", "estimate_coverage", "pending_rate", "expired_rate", "not_scanned",
+                    "delivery_rate",
                 ]),
             ],
         ),
@@ -132,11 +133,12 @@ PAGES: dict[str, PageOf] = {
                     "estimate_coverage", "accuracy_at_scan", "accuracy_3_days", "accuracy_1_day", "revisions",
                     "moved_later",
                 ]),
+                Split(_("How often estimates changed"), "revisions", _("Parcels by the number of changes.")),
                 Tiles(_("How long it takes"), [
                     "transit_p50", "transit_p90", "transit_p95", "order_to_delivery_p50", "order_to_delivery_p90",
                     "order_to_delivery_p95", "attempt_time_p50", "attempt_time_p90",
                         "attempt_time_p95", "processing_p50",
-                    "processing_p90", "pickup_p50", "pickup_p90", "pickup_p95",
+                    "processing_p90", "pickup_p50", "pickup_p90", "pickup_p95", "scan_gap_p50", "scan_gap_p95",
                 ]),
             ],
         ),

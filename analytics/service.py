@@ -21,7 +21,7 @@ from analytics.connections import ALL, Connections
 from analytics.kpi import KPI, Figure, Words, share_of
 from analytics.models import ServiceDay
 from analytics.statistics import Z, wilson
-from analytics.totals import Totals
+from analytics.totals import Totals, start_of
 from tracking.enums import ReceiptEffect, RunKind, Source
 from tracking.models import Receipt, Run, Write
 from tracking.services.reconcile import CHECKED, Drift
@@ -141,28 +141,42 @@ class ServiceTotals(Totals):
     connections that hang together with those asked for.
     """
 
-    def __init__(self, first: date, last: date, connections: Connections) -> None:
-        super().__init__(last)
+    def __init__(self, as_of: date) -> None:
+        super().__init__(as_of)
         self.lags: dict[str, Counter[int]] = {LAG_TO_US: Counter(), LAG_TO_COMMERCETOOLS: Counter()}
         self.shared: Counter[str] = Counter()
-        rows = ServiceDay.objects.filter(day__gte=first, day__lte=last).exclude(measure=COUNTED).order_by()
-        for upstream, measure, bucket, number in rows.values_list("upstream", "measure", "bucket").annotate(
-            n=Sum("number")
-        ):
-            if connections.family is None or upstream in connections.family:
-                self.shared[measure] += number
-            if connections.mine is None or upstream in connections.mine:
-                numbers = self.lags.get(measure)
-                if numbers is None:
-                    self.counts[measure] += number
-                else:
-                    numbers[bucket] += number
+
+    def add(self, measure: str, bucket: int, number: int) -> None:
+        """Add what a connection that is asked for did."""
+        if measure in self.lags:
+            self.lags[measure][bucket] += number
+        else:
+            self.counts[measure] += number
+
+
+def service_totals(first: date, last: date, connections: Connections, by: str) -> dict[str, ServiceTotals]:
+    """Sums by day, week or month; without ``by`` one group, "". One query."""
+    columns = ("day", "upstream", "measure", "bucket") if by else ("upstream", "measure", "bucket")
+    rows = ServiceDay.objects.filter(day__gte=first, day__lte=last).exclude(measure=COUNTED).order_by()
+    found: dict[str, ServiceTotals] = {} if by else {"": ServiceTotals(last)}
+    for *day, upstream, measure, bucket, number in rows.values_list(*columns).annotate(n=Sum("number")):
+        sums = found.setdefault(start_of(by, day[0]).isoformat() if by else "", ServiceTotals(last))
+        if connections.family is None or upstream in connections.family:
+            sums.shared[measure] += number
+        if connections.mine is None or upstream in connections.mine:
+            sums.add(measure, bucket, number)
+    return found
 
 
 def measure_service(first: date, last: date, connections: Connections = ALL) -> dict[str, Figure]:
     """The figures of our service in these days (UTC), by key of SERVICE_KPIS, as last counted. One query."""
-    totals = ServiceTotals(first, last, connections)
-    return {kpi.key: kpi.compute(totals) for kpi in SERVICE_KPIS.values()}
+    return service_by(first, last, connections, "")[""]
+
+
+def service_by(first: date, last: date, connections: Connections, by: str) -> dict[str, dict[str, Figure]]:
+    """The same by "day", "week" or "month", told by its first day."""
+    found = service_totals(first, last, connections, by)
+    return {group: {kpi.key: kpi.compute(sums) for kpi in SERVICE_KPIS.values()} for group, sums in found.items()}
 
 
 def lag_at(buckets: Counter[int], share: float) -> float | None:

@@ -126,6 +126,12 @@ def group(by: str, key: list) -> str:
     return " ".join(str(value) for value in key)
 
 
+def groups_between(first: date, last: date, by: str) -> list[str]:
+    """Every day, week or month of a period, by its ISO day, also those without a parcel: a gap is seen as a gap."""
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return list(dict.fromkeys(start_of(by, day).isoformat() for day in days))
+
+
 def start_of(by: str, day: date) -> date:
     if by == "week":
         return day - timedelta(days=day.weekday())

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from analytics import rebuild, refresh
-from analytics.connections import connections_of
+from analytics.connections import ALL, connections_of
+from analytics.exports import figure_rows
 from analytics.filters import Filters
 from analytics.models import ServiceDay
 from analytics.service import (
@@ -22,6 +23,7 @@ from analytics.service import (
     count_recent,
     lag_at,
     measure_service,
+    service_by,
 )
 from analytics.statistics import wilson
 from tests import factories as make
@@ -133,6 +135,22 @@ def test_chosen_stores_have_the_figures_of_the_connections_that_serve_them() -> 
     assert asked(chosen={"account": (far.account.pk,)}) == (20, 40, 10)
     assert asked(chosen={"store": (far.store.pk,)}, seen=frozenset([two.store.pk])) == (0, 0, 0)
     assert asked(chosen={"courier": ("ups",)}) == (35, 70, 28), "a courier is no connection"
+
+
+def test_by_day_each_day_has_its_own_figures_and_a_week_those_of_all_its_days() -> None:
+    for days, seconds in ((0, 4), (1, 40), (1, 40), (7, 4)):
+        came(ReceiptEffect.CHANGED, seconds, NOON + timedelta(days=days))
+    for days in (0, 1, 7):
+        count_day(DAY + timedelta(days=days))
+    key, facts = "lag_to_us_p50", (DAY, DAY + timedelta(days=7), ALL)
+    by_day = {group: (found[key].value, found[key].denominator) for group, found in service_by(*facts, "day").items()}
+    assert by_day == {"2026-10-05": (3.5, 1), "2026-10-06": (45, 2), "2026-10-12": (3.5, 1)}
+    assert {group: found[key].denominator for group, found in service_by(*facts, "week").items()} == {
+        "2026-10-05": 3, "2026-10-12": 1,
+    }  # fmt: skip
+    rows = figure_rows(Filters(DAY, facts[1], DAY), [key], by="day")
+    assert [(row["group"], row["value"]) for row in rows] == [(day, value) for day, (value, _) in by_day.items()]
+    assert figure_rows(Filters(DAY, facts[1], DAY), [key], by="courier") == []
 
 
 def test_drift_is_told_for_ten_thousand_compared() -> None:
