@@ -205,14 +205,15 @@ def split(block: Split, measured: Measured) -> Chart:
     """
     kpi, title, facts = KPIS[block.key], str(block.title), {"name": _("parcels"), "note": str(block.note)}
     parts = {name: number for name, number in measured.whole(block.key).parts.items() if name not in ("p50", "p90")}
-    if all(is_number(name) for name in parts):
+    is_of_numbers = all(is_number(name) for name in parts)
+    if is_of_numbers:
         parts = without_gaps(parts)
     names = list(parts)
     urls = [measured.lists.of(kpi, kind=name) if parts[name] else "" for name in names]
     if "lateness" in block.key:
         labels = [f"{int(name):+d}" if int(name) else "0" for name in names]
         return columns(title, labels, list(parts.values()), urls=urls, **facts)
-    if "overdue" in block.key:
+    if is_of_numbers or "overdue" in block.key:
         return columns(title, names, list(parts.values()), urls=urls, **facts)
     rows = [
         Range(kind_words(kpi.key, name), parts[name], url=url)

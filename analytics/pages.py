@@ -128,12 +128,12 @@ PAGES: dict[str, PageOf] = {
                 Split(_("Days late, against the estimate"), "lateness_estimate"),
                 Split(_("Overdue, by the promise: days since"), "overdue_promise"),
                 Split(_("Overdue, by the estimate: days since"), "overdue_estimate"),
+                Split(_("How often estimates changed"), "revisions", _("Parcels by the number of changes.")),
                 Tiles(_("Late and not there yet"), ["trending_late", "overdue_promise", "overdue_estimate"]),
                 Tiles(_("Can the carriers' estimates be relied on?"), [
                     "estimate_coverage", "accuracy_at_scan", "accuracy_3_days", "accuracy_1_day", "revisions",
                     "moved_later",
                 ]),
-                Split(_("How often estimates changed"), "revisions", _("Parcels by the number of changes.")),
                 Tiles(_("How long it takes"), [
                     "transit_p50", "transit_p90", "transit_p95", "order_to_delivery_p50", "order_to_delivery_p90",
                     "order_to_delivery_p95", "attempt_time_p50", "attempt_time_p90",
