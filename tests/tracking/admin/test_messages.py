@@ -111,6 +111,18 @@ def test_the_current_state_is_sent_again_and_no_earlier_one(admin_client: Client
     assert len(mail.outbox) == 3
 
 
+def test_what_was_to_be_sent_again_is_dropped_once_it_is_overtaken(admin_client: Client, parcel: Parcel) -> None:
+    notify_order(parcel.order_id)
+    for deed in ("hold", "resend"):
+        act(admin_client, parcel.order, deed)
+    becomes(parcel, "out_for_delivery")
+    act(admin_client, parcel.order, "release")
+    notify_order(parcel.order_id)
+    told = list(Message.objects.order_by("pk").values_list("kind", "occasion", "state"))
+    assert told[1:] == [("in_transit", "resend-1", "skipped"), ("out_for_delivery", "", "sent")]
+    assert len(mail.outbox) == 2
+
+
 def test_sending_again_settles_what_was_unsure(admin_client: Client, parcel: Parcel) -> None:
     notify_order(parcel.order_id)
     row = Message.objects.get()

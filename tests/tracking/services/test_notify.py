@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tracking.clients.errors import BudgetSpent
 from tracking.enums import BlockReason, JobKind, MessageState, ParcelStatus, ProblemKind
 from tracking.models import BlockedAddress, Job, Mailer, Message, Order, Parcel, Problem, ShopperCount, Tracking
 from tracking.services import link, notify, outages
+from tracking.services.message_acts import hold
 from tracking.services.notify import notify_order, wake_planned
 from tracking.services.reminders import REMINDER
 from tracking.services.shoppers import shopper_key
@@ -182,6 +184,26 @@ def test_an_order_cancelled_between_plan_and_claim_is_not_written_to(route: Rout
     monkeypatch.setattr(notify, "take_slot", lambda brand: Order.objects.update(order_state="Cancelled"))
     notify_order(parcel.order_id)
     assert (ledger(), mail.outbox) == ([("in_transit", "planned")], [])
+
+
+def test_an_address_that_changes_between_plan_and_claim_gets_the_mail_and_the_old_one_none(
+    route: Route, monkeypatch: Any
+) -> None:
+    parcel = box(route, status="in_transit")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(notify, "take_slot", lambda brand: Order.objects.update(message_email="new@example.com"))
+        notify_order(parcel.order_id)
+    assert (ledger(), mail.outbox) == ([("in_transit", "planned")], [])
+    notify_order(parcel.order_id)
+    assert (ledger(), recipients()) == ([("in_transit", "sent")], ["new@example.com"])
+
+
+def test_messages_held_between_plan_and_claim_are_not_sent(route: Route, monkeypatch: Any) -> None:
+    parcel = box(route, status="in_transit")
+    holding = partial(hold, parcel.order, actor=None, reason="They asked for it.")
+    monkeypatch.setattr(notify, "take_slot", lambda brand: holding())
+    notify_order(parcel.order_id)
+    assert (ledger(), mail.outbox) == ([("in_transit", "held")], [])
 
 
 def test_a_number_that_was_used_before_says_nothing(route: Route) -> None:
