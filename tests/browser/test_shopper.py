@@ -153,7 +153,7 @@ def test_order_is_found_by_keyboard_and_a_wrong_postcode_is_told(shopper: Any) -
     assert "We found no order" in page.get_by_role("alert").inner_text()
     assert faults_of(page) == []
     page.get_by_label("Order number").fill("AT-7001")
-    page.get_by_label("E-mail address or postcode").fill("10115")
+    page.get_by_label("E-mail address or delivery postcode").fill("10115")
     page.keyboard.press("Enter")
     page.wait_for_url("**/track/*/")
     assert link_token(order) in page.url
