@@ -197,7 +197,10 @@ def connections_said(filters: Filters, connections: Connections) -> str:
         said.append(_("Of whole connections, those that serve what is chosen: %(names)s.") % {"names": named})
     if connections.mine is not None and connections.mine != connections.family:
         shared = ", ".join(sorted(connections.family or ()))
-        said.append(_("Writes avoided are of all that hang together: %(names)s.") % {"names": shared})
+        words = _("Writes avoided are of all connections that hang together with these")
+        said.append(
+            f"{words}." if filters.seen is not None else f"{words}: {shared}."
+        )  # whose names others may not see
     if {"channel", "courier", "country"} & filters.chosen.keys() or filters.is_return:
         said.append(_("Filters of channels, couriers, destinations and lanes leave these figures as they are."))
     return " ".join(said)

@@ -312,6 +312,22 @@ def test_manager_of_one_store_sees_no_other(world: World) -> None:
     assert len(csv_of(client, f"/analytics/parcels.csv?{PERIOD}")) == 14
 
 
+def test_who_is_limited_learns_no_connection_of_other_stores(manager: Client, world: World) -> None:
+    other = World()
+    other.store.project = world.store.project
+    other.store.save()
+    other.parcel(scan=1)
+    other.figure("created")
+    mine, words = world.store, "Writes avoided are of all connections that hang together with these"
+    limited = client_with("view_parcelfact", name="limited", stores=[mine])
+    page = limited.get(f"/analytics/service/?{PERIOD}").content.decode()
+    assert f"{words}." in page
+    assert f"aftership:{world.account.key}" in page
+    assert f"aftership:{other.account.key}" not in page
+    named = manager.get(f"/analytics/service/?{PERIOD}&store={mine.pk}").content.decode()
+    assert f"aftership:{other.account.key}" in named.partition(words)[2]
+
+
 def test_erased_parcel_keeps_its_figures(manager: Client, world: World) -> None:
     parcel = world.parcel(promise=5, scan=4, attempt=50, delivered=50)
     world.figure("created")
