@@ -42,12 +42,12 @@ BLUE = {
 
 
 def page(title: Any, name: str, icon: str, permission: str, *arguments: str) -> dict[str, Any]:
-    """One entry, leading to a page that is no list."""
+    """One entry, leading to a page that is no list. ``permission``: a name, or the path of a function that is asked."""
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(name, args=arguments),
-        "permission": may_view(permission),
+        "permission": may_view(permission) if permission.count(".") == 1 else permission,
     }
 
 
@@ -100,7 +100,7 @@ SIDEBAR: list[dict[str, Any]] = [
             page(_("Courier codes"), "courier-codes", "barcode", "stores.view_statusrule"),
             page(_("Carrier workbench"), "carriers", "conveyor_belt", "stores.view_carriermapping"),
             entry(_("Versions of rules"), "stores", "revision", "history_edu"),
-            page(_("Check rules"), "rules-check", "rule", "stores.view_route"),
+            page(_("Check rules"), "rules-check", "rule", "tracking.admin.revisions.may_check_rules"),
             entry(_("Remaps"), "tracking", "remap", "move_down"),
             entry(_("Couriers"), "stores", "courier", "directions_car"),
             entry(_("Stores"), "stores", "store", "storefront"),
@@ -118,7 +118,7 @@ SIDEBAR: list[dict[str, Any]] = [
             entry(_("Projects"), "stores", "project", "shopping_cart"),
             entry(_("AfterShip accounts"), "stores", "aftershipaccount", "key"),
             entry(_("Custom types"), "stores", "customtype", "data_object"),
-            page(_("Doctor"), "doctor", "stethoscope", "stores.view_project"),
+            page(_("Doctor"), "doctor", "stethoscope", "tracking.admin.doctor.may_ask"),
         ],
     },
     {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -12,6 +13,8 @@ from django.urls import path, reverse
 
 from config import navigation
 from config.urls import handler400, handler403, handler404, handler500
+from tests import factories as make
+from tracking.models import StoreLimit
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 
@@ -82,3 +85,18 @@ def test_sidebar_shows_staff_without_rights_no_entry(client: Client, django_user
     client.force_login(django_user_model.objects.create_user("sam", is_staff=True))
     page = client.get("/admin/").content.decode()
     assert reverse("admin:tracking_order_changelist") not in page
+
+
+@pytest.mark.django_db
+def test_sidebar_leads_nobody_to_a_refusal(client: Client, django_user_model: Any) -> None:
+    """Least of all an administrator who sees one store only: some pages are about all of them."""
+    user = django_user_model.objects.create_user("ada", is_staff=True)
+    user.groups.set(Group.objects.all())
+    StoreLimit.objects.create(user=user, store=make.make_store())
+    client.force_login(user)
+    page = client.get("/admin/").content.decode()
+    shown = [
+        link for group in navigation.SIDEBAR for item in group["items"] if f'"{(link := str(item["link"]))}"' in page
+    ]
+    assert len(shown) > 30
+    assert [link for link in shown if client.get(link).status_code != 200] == []

@@ -26,12 +26,18 @@ from tracking.enums import Area, Health
 from tracking.models import Run
 from tracking.services.doctor.examine import ALL, HOUSE, STORE, found_in, last_run, want, wanted_since
 from tracking.services.doctor.findings import is_go
+from tracking.services.scope import store_ids_of
 
 MAY_VIEW, MAY_CHECK = "stores.view_project", ("stores.change_project", "tracking.examine_connections")
 TONES = {Health.FINE: GOOD, Health.WARNING: DOUBTFUL, Health.BROKEN: BAD}
 WORST_FIRST = [Health.BROKEN, Health.WARNING, Health.FINE]
 LONG_WAIT = timedelta(minutes=2)
 OLD = timedelta(days=1)
+
+
+def may_ask(request: HttpRequest) -> bool:
+    """Whether the sidebar offers it."""
+    return request.user.has_perm(MAY_VIEW) and store_ids_of(request.user) is None
 
 
 def doctor_page(request: HttpRequest) -> HttpResponse:

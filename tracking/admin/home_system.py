@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from config.people import viewer
 from stores.models import AfterShipAccount, Project
 from tracking.admin.display import BAD, DOUBTFUL, GOOD, MOVING, WAITING, age, length, list_of, page_of
 from tracking.admin.tiles import MOST_COUNTED, Tile, also, capped, oldest
@@ -18,6 +19,7 @@ from tracking.enums import ReceiptState
 from tracking.models import Heartbeat, Job, Parcel, Receipt
 from tracking.services import backlog
 from tracking.services.connections import CLOCK_LIMIT_SECONDS, closed_upstreams
+from tracking.services.scope import store_ids_of
 
 QUARANTINE_WINDOW = timedelta(days=7)  # receipts have an index by time, none by this state
 STALE_HEARTBEAT = timedelta(minutes=3)  # the sweep runs each minute
@@ -80,7 +82,8 @@ def living_connections() -> list[Tile]:
         seen(model.objects.filter(is_active=True, pause_seconds=0)).count() for model in (Project, AfterShipAccount)
     )
     words = ngettext("connection answers", "connections answer", number)
-    return [Tile(number, words, reverse("doctor"), GOOD)] if number else []
+    url = reverse("doctor") if store_ids_of(viewer()) is None else ""  # that page is about all stores at once
+    return [Tile(number, words, url, GOOD)] if number else []
 
 
 def skewed_clock() -> list[Tile]:

@@ -21,6 +21,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from config.people import viewer
 from stores.admin import told_apart
 from stores.models import Store
 from tracking.admin.base import Table
@@ -44,7 +45,7 @@ from tracking.enums import ProblemKind
 from tracking.models import Outage, Problem
 from tracking.services import queues
 from tracking.services.queues import AGES, ALL, ME, NOBODY, QueueFigures, Selection
-from tracking.services.scope import visible
+from tracking.services.scope import store_ids_of, visible
 
 PAGE = 50
 MAY_VIEW, MAY_ASSIGN, MAY_NOTE, MAY_CLOSE = (f"tracking.{verb}_problem" for verb in ("view", "assign", "note", "close"))
@@ -205,9 +206,12 @@ def filters_of(request: HttpRequest, selection: Selection) -> dict[str, Any]:
 
 
 def workbench_of(kind: str) -> tuple[str, str] | None:
+    """Where problems of this kind are mended; nothing for people of a store where that page is about all of them."""
     if kind not in WORKBENCHES:
         return None
     name, words = WORKBENCHES[ProblemKind(kind)]
+    if name == "doctor" and store_ids_of(viewer()) is not None:
+        return None
     return reverse(name), _(words)
 
 

@@ -28,6 +28,7 @@ from tracking.admin.rule_preview import Proposal, may_propose, rule_name, shown
 from tracking.admin.viewer import needs_all_stores
 from tracking.services.dry_run import dry_run
 from tracking.services.rules import summary_of, verb_of
+from tracking.services.scope import store_ids_of
 
 CHECKED = 10_000
 TONES = {"added": GOOD, "changed": MOVING, "removed": BAD}
@@ -116,6 +117,11 @@ def changes_of(revision: Revision) -> Table:
 
 
 VERBS = {"added": lambda: _("added"), "changed": lambda: _("changed"), "removed": lambda: _("removed")}
+
+
+def may_check_rules(request: HttpRequest) -> bool:
+    """Whether the sidebar offers it."""
+    return request.user.has_perm("stores.view_route") and store_ids_of(request.user) is None
 
 
 def check_page(request: HttpRequest) -> HttpResponse:
