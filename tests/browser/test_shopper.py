@@ -236,7 +236,8 @@ def test_storefront_shows_the_order_in_its_own_page(shopper: Any, storefront: St
         "What you sent back",
     ):
         assert page.get_by_text(words).first.is_visible(), words
-    assert page.get_by_role("link", name="All details").get_attribute("href").endswith(f"/track/{link_token(order)}/")
+    details = page.get_by_role("link", name="All details").get_attribute("href")
+    assert details.endswith(f"/track/{link_token(order)}/?lang=en")
     assert faults_of(page, leave_out=frozenset({"color-contrast"})) == []
     assert re.findall(r"AT-7001", page.content()) == [], "the storefront's own document holds nothing of it"
 

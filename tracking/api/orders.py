@@ -205,7 +205,12 @@ class TrackView(APIView):
             count(ShopperEvent.VIEW, where)
             if offer:
                 count(ShopperEvent.SHOWN, where, offer.promotion)
-        more = {"offer": offer, "url": track_url(rows.order), "labels": labels(language), "look": look_of(rows.brand)}
+        more = {
+            "offer": offer,
+            "url": track_url(rows.order, language),
+            "labels": labels(language),
+            "look": look_of(rows.brand),
+        }
         return asdict(order) | more, language
 
 

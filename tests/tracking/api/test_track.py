@@ -44,7 +44,7 @@ def test_json_says_what_the_page_says(client: Client, order: Order) -> None:
     assert [one["is_return"] for one in document["returns"]] == [True]
     assert document["unshipped"] == [{"quantity": 2, "name": "Socke"}]
     assert document["labels"]["not_shipped"] == "Not shipped yet"
-    assert document["url"].endswith(path_of(order))
+    assert document["url"].endswith(path_of(order) + "?lang=en"), "whoever reads on does so in the same language"
 
 
 def test_answer_fits_its_schema(client: Client, order: Order) -> None:
