@@ -17,7 +17,7 @@ POSTGRES = Plan(
     kills={"web": 3, "worker": 4, "database": 1},
     **BUSY,
     outage_seconds=3,
-    repeats=3,
+    repeats=1,
 )
 SQLITE = Plan(
     seed=8,
@@ -28,7 +28,7 @@ SQLITE = Plan(
     sqlite=True,
     **BUSY,
     outage_seconds=2,
-    repeats=3,
+    repeats=1,
 )
 
 
