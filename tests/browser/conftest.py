@@ -15,6 +15,8 @@ from tests.chromium import find_chromium
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright runs a loop in the test's own thread
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
+PATIENCE_MS = 120_000  # for whatever comes in a moment, on a machine that has nothing else to do
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
@@ -51,6 +53,7 @@ def window(chromium: Any, live_server: Any, request: pytest.FixtureRequest) -> I
     client = Client()
     client.force_login(User.objects.create_superuser("tester"))
     context = chromium.new_context(viewport={"width": getattr(request, "param", 1400), "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
     session = client.cookies["sessionid"].value
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     window = Window(context.new_page(), live_server.url)

@@ -121,8 +121,8 @@ def test_account_menu_and_log_out_work_without_a_mouse(window: Window) -> None:
     page = window.open(reverse("admin:index"))
     tab_to(page, "tester")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Log out").press("Enter")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log out").press("Enter")
     window.open(list_of(Order))
     assert "/admin/login/" in page.url
 

@@ -21,8 +21,8 @@ def test_the_fields_of_the_chosen_type_are_shown_and_saved(window: Window) -> No
         """Waits for each; one that does not come, or does not go, ends the test."""
         for name in inbound.OPTIONS:
             state = "visible" if name in way.options else "hidden"
-            page.locator(f"#id_option_{name}").wait_for(state=state, timeout=5_000)
-        page.locator("#id_inbound_secret").wait_for(state="visible" if way.takes_secret else "hidden", timeout=5_000)
+            page.locator(f"#id_option_{name}").wait_for(state=state)
+        page.locator("#id_inbound_secret").wait_for(state="visible" if way.takes_secret else "hidden")
 
     shows_only(inbound.WAYS["bearer"])
     for kind, way in inbound.WAYS.items():
@@ -30,8 +30,8 @@ def test_the_fields_of_the_chosen_type_are_shown_and_saved(window: Window) -> No
         shows_only(way)
     page.select_option("#id_inbound_type", "sns")
     page.fill("#id_option_topic_arn", TOPIC)
-    page.click("button[name=_continue], input[name=_continue]")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("button[name=_continue], input[name=_continue]")
     assert page.input_value("#id_option_topic_arn") == TOPIC
     shows_only(inbound.WAYS["sns"])
     project.refresh_from_db()

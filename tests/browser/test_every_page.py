@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from config.security import policy_for
 from tests.browser.axe import faults_of
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.data import fill
 from tests.browser.shots import administrators_session, more_pages, pages, visit
 from tests.browser.shots import faults_of as broken_on
@@ -61,6 +62,7 @@ def test_every_page_pleases_axe_fits_and_breaks_nothing(chromium: Any, live_serv
     session = {"name": "sessionid", "value": str(administrators_session()), "url": live_server.url}
     for width, scheme, step, first in WINDOWS:
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([session])
         page = context.new_page()
         broken = broken_on(page, live_server.url)

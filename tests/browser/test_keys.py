@@ -60,8 +60,8 @@ def test_list_has_a_key_of_its_own_for_its_search(window: Window) -> None:
 def test_main_act_of_a_page_has_a_key(window: Window) -> None:
     order = make.make_order()
     page = window.open(page_of(order))
-    page.keyboard.press("s")
-    page.wait_for_load_state("networkidle")
+    with page.expect_navigation():
+        page.keyboard.press("s")
     assert Job.objects.filter(kind="collect", subject=str(order.pk)).exists() or "/sync" in page.url
 
 

@@ -17,8 +17,8 @@ def test_a_message_is_chosen_and_seen_in_four_frames(window: Window) -> None:
     page = window.open("/admin/preview/")
     page.get_by_label("Message").select_option(label="Out for delivery")
     page.get_by_label("Language").select_option(label="Español")
-    page.get_by_role("button", name="Show", exact=True).click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show", exact=True).click()
     assert "Su pedido N-10102 está en reparto" in page.locator("dl").inner_text()
     assert "El paquete está en el vehículo de reparto." in page.locator("pre").inner_text()
     names = ["Wide, light", "Narrow, light", "Wide, dark", "Narrow, dark"]

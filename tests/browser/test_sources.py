@@ -18,11 +18,11 @@ def test_the_options_of_a_field_are_shown_where_numbers_stand_in_one(window: Win
     for where, state in (("parcel", "hidden"), ("delivery", "visible"), ("parcel", "hidden"), ("order", "visible")):
         page.select_option("#id_source_where", where)
         for name in tracking_source.OPTIONS:
-            page.locator(f"#id_source_{name}").wait_for(state=state, timeout=5_000)
+            page.locator(f"#id_source_{name}").wait_for(state=state)
     page.fill("#id_source_field", "fft_parcels")
     page.fill("#id_source_number", "tracking_number")
-    page.click("button[name=_continue], input[name=_continue]")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("button[name=_continue], input[name=_continue]")
     assert page.input_value("#id_source_field") == "fft_parcels"
     project.refresh_from_db()
     kept = {"where": "order", "field": "fft_parcels", "number": "tracking_number"}

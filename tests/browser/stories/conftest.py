@@ -64,9 +64,10 @@ class Person:
         return self.opens(f"/admin/tracking/order/{ours.pk}/change/")
 
     def clicks(self, name: str) -> None:
-        """A link or a button of this name, the first one."""
+        """A link or a button of this name, the first one; all of them lead to another page, which is waited for."""
         link, button = (self.page.get_by_role(role, name=name, exact=True) for role in ("link", "button"))
-        (link.or_(button)).first.click()
+        with self.page.expect_navigation():
+            (link.or_(button)).first.click()
 
     def previews_and_does(self, act: str, button: str = "", reason: str = "The shopper called", **fields: str) -> None:
         """One act, from its button on the page to the page that shows how far it is, which loads itself anew."""

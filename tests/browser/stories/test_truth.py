@@ -74,16 +74,15 @@ def test_u14_partly_delivered_order_is_partial_until_all_is_there_and_a_store_ma
     store = Store.objects.get(key="de-web")
     page = administrator.opens(f"/admin/stores/store/{store.pk}/change/")
     page.select_option("select[name=shipment_state]", "off")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_load_state()
+    administrator.clicks("Save")
     scans(world, SECOND, "Delivered")
     assert (carried(world, order), world.order_fields(order)["shipmentState"]) == (["delivered"] * 2, "Partial")
     page = administrator.opens(f"/admin/stores/store/{store.pk}/change/")
     page.select_option("select[name=shipment_state]", "")
-    page.get_by_role("button", name="Save", exact=True).click()
-    page.wait_for_load_state()
-    person("agent").opens_order(order)
-    page.get_by_role("button", name="Sync now").click()
+    administrator.clicks("Save")
+    agent = person("agent")
+    agent.opens_order(order)
+    agent.clicks("Sync now")
     world.work()
     assert world.order_fields(order)["shipmentState"] == "Delivered"
 
@@ -138,8 +137,8 @@ def test_u23_shopper_of_whom_no_mail_arrived_gets_it_at_another_address(world: W
     agent.clicks("Change the address for messages")
     page.get_by_label("E-mail address", exact=True).fill("anna.privat@example.com")
     page.get_by_label("Reason").fill("She mistyped it at the checkout")
-    page.locator("form.tb-requeue button[type=submit]").click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator("form.tb-requeue button[type=submit]").click()
     assert Order.objects.get().message_email == "anna.privat@example.com"
 
 
