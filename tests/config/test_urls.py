@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path, reverse
 
@@ -20,10 +21,17 @@ __all__ = ["handler400", "handler403", "handler404", "handler500"]
 
 
 def fail(_request: HttpRequest, kind: str) -> HttpResponse:
-    raise {"bug": ValueError, "forbidden": PermissionDenied, "malformed": BadRequest}[kind]("swordfish")
+    raise {"bug": ValueError, "forbidden": PermissionDenied, "malformed": BadRequest, "gone": Http404}[kind](
+        "swordfish"
+    )
 
 
-urlpatterns = [path("api/fail/<str:kind>/", fail), path("page/fail/<str:kind>/", fail)]
+urlpatterns = [
+    path("api/fail/<str:kind>/", fail),
+    path("page/fail/<str:kind>/", fail),
+    path("admin/fail/<str:kind>/", fail),
+    path("admin/", admin.site.urls),
+]
 
 
 @pytest.mark.parametrize(("kind", "status"), [("bug", 500), ("forbidden", 403), ("malformed", 400)])
@@ -45,6 +53,19 @@ def test_failure_is_shown_to_people_as_a_page(client: Client, kind: str, status:
     assert response.status_code == status
     assert response.headers["Content-Type"].startswith("text/html")
     assert "swordfish" not in response.content.decode()
+
+
+@pytest.mark.parametrize(("kind", "status"), [("bug", 500), ("forbidden", 403), ("malformed", 400), ("gone", 404)])
+@pytest.mark.urls("tests.config.test_urls")
+def test_failure_in_the_console_tells_the_code_and_the_way_back(client: Client, kind: str, status: int) -> None:
+    """Without a query: the database may be what failed."""
+    client.raise_request_exception = False
+    response = client.get(f"/admin/fail/{kind}/")
+    page = response.content.decode()
+    assert response.status_code == status
+    assert response.headers["X-Correlation-ID"] in page
+    assert f'href="{reverse("admin:index")}"' in page
+    assert "swordfish" not in page
 
 
 @pytest.mark.parametrize("address", ["/webhooks/", "/webhooks/nobody/x/", "/api/v0/"])

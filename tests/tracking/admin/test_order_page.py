@@ -236,3 +236,11 @@ def test_proof_file_is_refused_to_those_who_may_not_see_the_parcel(order: Order)
     user = User.objects.create_user("nobody", is_staff=True)
     assert client_of(user).get(reverse("parcel-proof", args=[parcel.pk])).status_code == 403
     assert Client().get(reverse("parcel-proof", args=[parcel.pk])).status_code == 302
+
+
+def test_no_language_is_offered_twice_under_one_name(admin_client: Client) -> None:
+    order = make.make_order(locale="en-GB")
+    route = make.make_route(order.project, brand=make.make_brand(locales=["en-gb", "de"]))
+    make.make_parcel(order, make.make_tracking(), route=route)
+    text = page(admin_client, order)
+    assert re.findall(r'href="\?language=([^"]+)"', text) == ["en-gb", "de", "fr", "es", "it", "nl", "pl", "sv"]

@@ -13,7 +13,7 @@ from tracking.services.order_facts import facts_from
 from tracking.services.scope import may_see_people
 from tracking.words.answers import answer
 from tracking.words.facts import OrderFacts
-from tracking.words.languages import LANGUAGES, choose, direction, tag
+from tracking.words.languages import LANGUAGES, base, choose, direction, tag
 
 
 @order_section(ANSWER)
@@ -30,7 +30,7 @@ def answer_section(shown: ShownOrder) -> Block:
         "long": answer(facts, language, form="long"),
         "language": tag(language),
         "direction": direction(language),
-        "languages": [language_link(shown, one, language) for one in dict.fromkeys([*enabled, *LANGUAGES])],
+        "languages": [language_link(shown, one, language) for one in offered(enabled)],
     }
     return Part(_("Answer"), "admin/tracking/order/answer.html", parts)
 
@@ -45,6 +45,12 @@ def languages_of(shown: ShownOrder) -> list[str]:
     """The languages of the order's brand, best first; all that we speak where no route names a brand."""
     brands = [parcel.route.brand for parcel in shown.live_parcels if parcel.route and parcel.route.brand]
     return list(brands[0].locales) if brands and brands[0].locales else list(LANGUAGES)
+
+
+def offered(enabled: list[str]) -> list[str]:
+    """The brand's languages, then those that we speak besides: none twice under one name (en-GB, en)."""
+    spoken = {base(one) for one in enabled}
+    return [*enabled, *(one for one in LANGUAGES if one not in spoken)]
 
 
 def language_link(shown: ShownOrder, language: str, chosen: str) -> dict[str, Any]:
