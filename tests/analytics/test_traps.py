@@ -39,15 +39,15 @@ def test_survivors_alone_do_not_make_the_median(world: World) -> None:
 
 def test_young_period_is_not_better_because_its_quick_parcels_came_first(world: World) -> None:
     """Last week half kept the promise; this week the quick half has arrived, all of it in time: nobody knows yet."""
-    for number in range(60):
+    for number in range(40):
         world.parcel(promise=2, ready=-160, ordered=-160, scan=-160, **at(-140 if number % 2 else -60))
-    for _ in range(30):
+    for _ in range(20):
         world.parcel(promise=2, ordered=1, ready=1, scan=2, **at(30))
-    slow = [world.parcel("in_transit", promise=2, ordered=1, ready=1, scan=2) for _ in range(30)]
+    slow = [world.parcel("in_transit", promise=2, ordered=1, ready=1, scan=2) for _ in range(20)]
     week = replace(FILTERS, compare="previous")
     young = world.figure("on_time_promise", week)
-    assert (young.value, young.denominator, young.undecided) == (1, 30, 30)
-    assert behind(KPIS["on_time_promise"], week, "undecided").count() == 30
+    assert (young.value, young.denominator, young.undecided) == (1, 20, 20)
+    assert behind(KPIS["on_time_promise"], week, "undecided").count() == 20
     (change, rate) = (judged(key, week) for key in ("on_time_promise", "delivery_rate"))
     assert (change.verdict, change.is_early, change.said) == ("", True, "too early to tell")
     assert (rate.verdict, rate.said) == ("", "too early to tell"), "50 % against 100 %, but that is its age"
