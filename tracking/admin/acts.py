@@ -55,12 +55,17 @@ class Retrack(Act):
         return not refusal_of_retrack(parcel)
 
 
+def is_there(parcel: Parcel) -> bool:
+    """Whether the parcel and its order still stand. No query: it brings its order."""
+    order = parcel.order
+    return not (parcel.removed_at or order.deleted_at or order.is_cancelled)
+
+
 class Correction(Act):
     """Makes sense before anything is tracked, too."""
 
     def fits(self, parcel: Parcel) -> bool:
-        order = parcel.order
-        return not (parcel.removed_at or order.deleted_at or order.is_cancelled) and bool(parcel.tracking_number)
+        return is_there(parcel) and bool(parcel.tracking_number)
 
 
 REMAP, MARK = "tracking.remap_parcel", "tracking.mark_parcel"
@@ -143,7 +148,7 @@ def address_of(act: Act, parcel: Parcel) -> str:
 @acts_on_parcels
 def parcel_buttons(request: HttpRequest, parcel: Parcel) -> Iterator[Button]:
     """A button for each act that is possible; other targets (route, account) are the remap's."""
-    if parcel.removed_at is None and request.user.has_perm(REMAP):
+    if is_there(parcel) and request.user.has_perm(REMAP):
         address = f"{reverse('remap')}?{urlencode({'parcel': parcel.pk})}"
         words = _("To another route, account or courier, or to what the rules say now: first what would change.")
         yield Button(_("Remap"), address, title=words, key=f"remap-{parcel.pk}")

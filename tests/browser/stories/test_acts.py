@@ -62,7 +62,7 @@ def test_u4_a_hundred_of_the_same_mistake_are_mended_at_once_and_undone(world: W
     lead.page.get_by_role("button", name="Correct the courier (30)").click()
     lead.page.wait_for_url("**/tracking/remap/*/change/**")
     world.work()
-    lead.sees("30 moved")
+    lead.sees("30 changed")
     assert set(Parcel.objects.values_list("tracking__courier", flat=True)) == {"dhl-germany"}
     lead.clicks("Undo")
     world.work()
