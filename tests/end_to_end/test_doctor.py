@@ -27,6 +27,7 @@ from tracking.services import connections
 from tracking.services.doctor import doors
 from tracking.services.doctor.examine import found_in, want
 from tracking.services.setup import set_up
+from tracking.webhooks import authentication
 from tracking.webhooks.authentication import forget
 
 DEMO, MAIN, HOUSE = "commercetools:demo", "aftership:main", "trackbridge"
@@ -246,8 +247,9 @@ def account_switched_off(world: World, settings: Any) -> None:
     ],
 )
 def test_what_is_broken_is_named_with_its_next_step(
-    well: World, settings: Any, cause: Break, part: str, area: str, words: str
+    well: World, settings: Any, monkeypatch: pytest.MonkeyPatch, cause: Break, part: str, area: str, words: str
 ) -> None:
+    monkeypatch.setattr(authentication, "REMEMBER_SECONDS", 3600)  # longer than an examination takes
     if cause is silence:
         well.tracking("00340434161094042557").__class__.objects.update(opened_at=timezone.now() - timedelta(days=10))
     cause(well, settings)

@@ -7,11 +7,14 @@ import pytest
 from stores.models import AfterShipAccount, Project
 from tests.factories import make_account, make_project
 from tests.tracking.webhooks.doors import SECRET, TOKEN
+from tracking.webhooks import authentication
 from tracking.webhooks.authentication import forget
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of the test before; and within a test all, however long it takes."""
+    monkeypatch.setattr(authentication, "REMEMBER_SECONDS", 3600)
     forget()
     yield
     forget()
