@@ -143,7 +143,8 @@ def test_by_day_each_day_has_its_own_figures_and_a_week_those_of_all_its_days() 
     for days in (0, 1, 7):
         count_day(DAY + timedelta(days=days))
     key, facts = "lag_to_us_p50", (DAY, DAY + timedelta(days=7), ALL)
-    by_day = {group: (found[key].value, found[key].denominator) for group, found in service_by(*facts, "day").items()}
+    found_by = sorted(service_by(*facts, "day").items())
+    by_day = {group: (found[key].value, found[key].denominator) for group, found in found_by}
     assert by_day == {"2026-10-05": (3.5, 1), "2026-10-06": (45, 2), "2026-10-12": (3.5, 1)}
     assert {group: found[key].denominator for group, found in service_by(*facts, "week").items()} == {
         "2026-10-05": 3, "2026-10-12": 1,
