@@ -66,11 +66,8 @@ class Chart:
     rows: Sequence[Sequence[str]]
     note: str = ""
     is_lines: bool = False
+    is_empty: bool = False  # nothing to draw: the page says so, in place of axes
     hatches: str = ""  # what the ids of its patterns begin with, where it has any
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.rows
 
 
 def plain(value: float) -> str:
@@ -118,7 +115,7 @@ def stacked_bars(
     summary = f"{len(labels)} bars, {' and '.join(one.name for one in series)}; at most {words(top)} on the axis."
     legend = [(f"c{number}", one.name) for number, one in enumerate(series, 1)]
     svg = picture(title, summary, body)
-    return Chart(title, svg, legend, *table(labels, series, words), note=note, hatches=ids)
+    return Chart(title, svg, legend, *table(labels, series, words), note=note, is_empty=not highest, hatches=ids)
 
 
 def columns(
@@ -162,7 +159,7 @@ def lines(
     summary = "; ".join(trend(one, words) for one in series)
     legend = [(f"c{number}", one.name) for number, one in enumerate(series, 1)]
     svg = picture(title, summary, body)
-    return Chart(title, svg, legend, *table(labels, series, words), note=note, is_lines=True)
+    return Chart(title, svg, legend, *table(labels, series, words), note=note, is_lines=True, is_empty=not known)
 
 
 def ranges(
@@ -204,7 +201,7 @@ def ranges(
     ]
     summary = f"{len(rows)} rows, the value as a dot, its 95 % interval as a line."
     svg = picture(title, summary, body, height=height, has_links=any(one.url for one in rows))
-    return Chart(title, svg, [], ["", "Value", "Low", "High", "n"], cells, note=note)
+    return Chart(title, svg, [], ["", "Value", "Low", "High", "n"], cells, note=note, is_empty=not rows)
 
 
 def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str = "", name: str = "") -> Chart:
@@ -222,7 +219,7 @@ def bars(title: str, rows: Sequence[Range], *, words: Words = plain, note: str =
     cells = [[one.name, linked(words(one.value or 0), one.url)] for one in rows]
     summary = f"{len(rows)} bars, the longest first."
     svg = picture(title, summary, body, height=height, has_links=any(one.url for one in rows))
-    return Chart(title, svg, [], ["", name or "Number"], cells, note=note)
+    return Chart(title, svg, [], ["", name or "Number"], cells, note=note, is_empty=not rows)
 
 
 def check(labels: Sequence[str], series: Sequence[Series]) -> None:
