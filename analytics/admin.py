@@ -49,9 +49,10 @@ def parcels_page(request: HttpRequest, key: str, part: str) -> HttpResponse:
         raise Http404 from unknown
     page = CappedPaginator(facts, PER_PAGE).get_page(request.GET.get("p"))
     query = filters.query() | ({"kind": [kind]} if kind else {})
+    title, part_title = str(kpi.title), kind_words(key, kind) if kind else words_of(key, part)
     context = {
         **admin.site.each_context(request),
-        "title": f"{kpi.title}: {kind_words(key, kind) if kind else words_of(key, part)}",
+        "title": title if title.casefold() == part_title.casefold() else f"{title}: {part_title}",
         "kpi": kpi,
         "period": period_words(filters.first, filters.last),
         "only": only_words(filters, choices_for(filters)),
