@@ -128,12 +128,18 @@ class MessageAct:
     icon: str
     asks_address: bool = False
 
-    def fits(self, order: Order) -> bool:
-        """Whether it makes sense now, without a query."""
+    def fits(self, order: Order, *, is_blocked: bool) -> bool:
+        """Whether it makes sense now, without a query. ``is_blocked``: the address that its messages go to."""
         if order.deleted_at:
             return False
-        is_held = order.messages_held_at is not None
-        return {"hold": not is_held, "release": is_held}.get(self.key, True)
+        is_held, has_address = order.messages_held_at is not None, bool(order.address)
+        facts = {
+            "hold": not is_held,
+            "release": is_held,
+            "block": has_address and not is_blocked,
+            "unblock": is_blocked,
+        }
+        return facts.get(self.key, True)
 
 
 ACTS = {
@@ -206,9 +212,10 @@ ACTS = {
 
 @acts_on_orders
 def message_acts_of(request: HttpRequest, order: Order) -> Iterable[Act]:
-    """Those that make sense and are allowed."""
+    """Those that make sense and are allowed. One query."""
+    is_blocked = bool(message_acts.blocks_of([order.address]))
     for act in ACTS.values():
-        if act.fits(order) and request.user.has_perm(act.permission):
+        if act.fits(order, is_blocked=is_blocked) and request.user.has_perm(act.permission):
             url = reverse("message-act", args=[order.pk, act.key])
             yield Act(act.label, url, title=act.words, icon=act.icon, key=f"message-{act.key}")
 
@@ -240,7 +247,7 @@ def act_page(request: HttpRequest, pk: int, key: str) -> HttpResponse:
         "act": act,
         "order": order,
         "order_url": page_of(order),
-        "now_to": person(request.user, order.message_email or order.customer_email) or NOTHING,
+        "now_to": person(request.user, order.address) or NOTHING,
         "address": address,
         "reason": reason[:MOST_REASON],
         "fault": fault,

@@ -105,6 +105,11 @@ class Order(models.Model):
         return self.order_number or self.commercetools_id
 
     @property
+    def address(self) -> str:
+        """Where messages go: what a person chose, else the order's own e-mail."""
+        return self.message_email or self.customer_email
+
+    @property
     def is_cancelled(self) -> bool:
         """Nothing of it is tracked, until it is opened again."""
         return self.order_state == CANCELLED

@@ -99,8 +99,8 @@ def again(book: Book, parcel: Parcel) -> Message | str:
         occasion=news.occasion,
         correlation_id=book.order.correlation_id,
         brand=parcel.route.brand,
-        recipient=book.address,
-        recipient_hash=shopper_key(book.address),
+        recipient=book.order.address,
+        recipient_hash=shopper_key(book.order.address),
         eta=news.eta,
         news_at=news.news_at,
         due_at=book.now,
@@ -131,7 +131,7 @@ def readdress(order: Order, address: str, *, actor: AbstractBaseUser | None, rea
 @transaction.atomic
 def block_address(order: Order, *, actor: AbstractBaseUser | None, reason: str) -> None:
     """Send nothing more to the address that this order's messages go to. Raises ActRefused."""
-    address = order.message_email or order.customer_email
+    address = order.address
     if not address:
         raise ActRefused("The order has no e-mail address.")
     if blocks_of([address]):
@@ -143,7 +143,7 @@ def block_address(order: Order, *, actor: AbstractBaseUser | None, reason: str) 
 @transaction.atomic
 def unblock_address(order: Order, *, actor: AbstractBaseUser | None, reason: str) -> None:
     """Lift every block of the address that this order's messages go to. Raises ActRefused."""
-    found = blocks_of([order.message_email or order.customer_email])
+    found = blocks_of([order.address])
     if not found:
         raise ActRefused("The address is not blocked.")
     BlockedAddress.objects.filter(pk__in=[block.pk for block in found]).delete()

@@ -64,11 +64,6 @@ class Book:
         return book
 
     @property
-    def address(self) -> str:
-        """Where messages go: what a person chose, else the order's own address."""
-        return self.order.message_email or self.order.customer_email
-
-    @property
     def spoken_of(self) -> list[Parcel]:
         return [parcel for parcel in self.parcels if not silence_of(self.order, parcel)]
 
@@ -156,8 +151,8 @@ def new_row(book: Book, news: News) -> Message:
         occasion=news.occasion,
         correlation_id=order.correlation_id,
         brand=route.brand,
-        recipient=book.address,
-        recipient_hash=shopper_key(book.address),
+        recipient=book.order.address,
+        recipient_hash=shopper_key(book.order.address),
         eta=news.eta,
         news_at=news.news_at,
         due_at=max(due_at, news.due_at or due_at),
@@ -188,13 +183,13 @@ def why_not(book: Book, news: News, brand: Brand | None) -> str:
         return f"told already, under the number {former}"
     if book.order.erasure_id:
         return "the shopper's data was erased"
-    if not book.address:
+    if not book.order.address:
         return "the order has no e-mail address"
-    if not is_address(book.address):
+    if not is_address(book.order.address):
         return "the order's e-mail address is none that a mail can go to"
     if brand is None:
         return "its route has no brand to write as"
-    return block_of(book.address, brand)
+    return block_of(book.order.address, brand)
 
 
 def former_of(book: Book, news: News) -> str:

@@ -106,7 +106,7 @@ def mailings(book: Book) -> list[Mailing]:
 
 def send(book: Book, mailing: Mailing) -> None:
     """One mail, with all that the ledger has to say before and after it. Raises UpstreamError."""
-    brand, recipient = mailing.brand, book.address
+    brand, recipient = mailing.brand, book.order.address
     if blocked := block_of(recipient, brand):
         drop(mailing, blocked)
         return
@@ -209,7 +209,7 @@ def claim_locked(book: Book, mailing: Mailing, letter: Letter) -> list[Message]:
     """
     order = Order.objects.select_for_update(of=("self",)).get(pk=book.order.pk)
     is_off = order.is_cancelled or order.deleted_at or order.messages_held_at or order.erasure_id
-    if is_off or (order.message_email or order.customer_email) != letter.recipient:
+    if is_off or order.address != letter.recipient:
         return []
     row, known = mailing.row, [one.pk for one in mailing.rows if one.pk]
     facts: dict[str, object] = {

@@ -164,6 +164,18 @@ def test_a_blocked_address_gets_nothing_until_it_is_unblocked(admin_client: Clie
     assert len(mail.outbox) == 1
 
 
+def test_only_what_makes_sense_of_the_address_is_offered(admin_client: Client, parcel: Parcel) -> None:
+    def offered() -> list[str]:
+        shown = page(admin_client, parcel.order)
+        return [word for word in ("block", "unblock") if reverse("message-act", args=[parcel.order_id, word]) in shown]
+
+    assert offered() == ["block"]
+    act(admin_client, parcel.order, "block")
+    assert offered() == ["unblock"]
+    Order.objects.update(customer_email="")
+    assert offered() == []
+
+
 @pytest.mark.parametrize("key", ["hold", "resend", "readdress", "block", "unblock"])
 def test_each_act_needs_its_permission_a_reason_and_a_post(admin_client: Client, parcel: Parcel, key: str) -> None:
     order, url = parcel.order, reverse("message-act", args=[parcel.order_id, key])
