@@ -74,7 +74,10 @@ def own_orders(text: str) -> list[QuerySet[Order]]:
     words = spellings(text)
     return [
         *number(Order, "order_number", words),
-        Order.objects.filter(customer_email=trimmed(text).lower()).exclude(customer_email=""),
+        *(
+            Order.objects.filter(**{name: trimmed(text).lower()}).exclude(**{name: ""})
+            for name in ("customer_email", "message_email")
+        ),
         Order.objects.filter(correlation_id=normalise(trimmed(text))),
         Order.objects.filter(project__in=Project.objects.values("pk"), commercetools_id__in=words),
     ]

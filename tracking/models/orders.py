@@ -99,6 +99,7 @@ class Order(models.Model):
             models.Index(fields=["-ordered_at"], name="order_newest_placed"),
             models.Index(fields=["store", "-created_at"], name="order_newest_of_store"),
             models.Index(fields=["destination_country", "-created_at"], name="order_newest_to_country"),
+            models.Index(fields=["message_email"], condition=~Q(message_email=""), name="order_told_elsewhere"),
         ]
 
     def __str__(self) -> str:

@@ -157,15 +157,16 @@ def orders_quoted(user: Any, words: Words) -> Iterable[Match]:
     found = [
         Order.objects.filter(whole("order_number", words.numbers | words.ids)),
         Order.objects.filter(whole("customer_email", words.emails)),
+        Order.objects.filter(whole("message_email", words.emails)).exclude(message_email=""),
         Order.objects.filter(whole("correlation_id", codes)),
         Order.objects.filter(whole("commercetools_id", words.ids), project__in=Project.objects.values("pk")),
     ]
     rows = visible(user, Order.objects.filter(pk__in=union(found))).order_by("-pk")
-    columns = ("pk", "order_number", "customer_email", "correlation_id", "commercetools_id")
-    for pk, number, email, code, key in rows.values_list(*columns)[:MOST_LOOKED_AT]:
+    columns = ("pk", "order_number", "customer_email", "message_email", "correlation_id", "commercetools_id")
+    for pk, number, email, told, code, key in rows.values_list(*columns)[:MOST_LOOKED_AT]:
         said = {
             Because.ORDER_NUMBER: number in words.numbers | words.ids,
-            Because.EMAIL: email in words.emails,
+            Because.EMAIL: not words.emails.isdisjoint((email, told)),
             Because.CODE: code in codes,
             Because.ORDER_ID: key in words.ids,
         }

@@ -116,10 +116,10 @@ def readdress(order: Order, address: str, *, actor: AbstractBaseUser | None, rea
 
     The audit trail keeps that it was done, not the addresses.
     """
-    wanted = address.strip()
+    wanted = address.strip().lower()  # as the order's own: search and erasure look for it like this
     if wanted and not is_address(wanted):
         raise ActRefused("This is no e-mail address.")
-    if wanted.lower() == (order.message_email or "").lower():
+    if wanted == order.message_email:
         raise ActRefused("Its messages go there already.")
     Order.objects.filter(pk=order.pk).update(message_email=wanted)
     words = "Messages go to another address" if wanted else "Messages go to the order's own address again"

@@ -133,7 +133,7 @@ def test_sending_again_settles_what_was_unsure(admin_client: Client, parcel: Par
 
 
 def test_messages_go_to_another_address_but_the_audit_trail_keeps_none(admin_client: Client, parcel: Parcel) -> None:
-    assert act(admin_client, parcel.order, "readdress", address="new@example.com").status_code == 302
+    assert act(admin_client, parcel.order, "readdress", address=" New@Example.com ").status_code == 302
     notify_order(parcel.order_id)
     assert mail.outbox[0].to == ["new@example.com"]
     action = StaffAction.objects.get()

@@ -20,7 +20,7 @@ def order() -> Order:
     make.make_parcel(make.make_order(), make.make_tracking())
     order = make.make_order(
         order_number="CT-77001", customer_email="erika@example.com", correlation_id="K7MQ-2XRT",
-        commercetools_id="7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001",
+        commercetools_id="7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001", message_email="erika.neu@example.com",
     )  # fmt: skip
     tracking = make.make_tracking(tracking_number="1Z999AA10123456784", aftership_id="a" * 32)
     make.make_parcel(order, tracking, tracking_number=" 1z 999aa10123456784", commercetools_id="9a" * 16)
@@ -30,7 +30,8 @@ def order() -> Order:
 QUOTED = [
     "CT-77001", "ct-77001", " CT-77001 ", "CT-770", "1Z999AA10123456784", "1z999aa10123456784", "1Z 999 AA1 0123456784",
     "1Z999AA1", "99aa101",
-    "Erika@Example.COM", "k7mq2xrt", "K7MQ 2XRT", "7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001", "a" * 32, "9a" * 16,
+    "Erika@Example.COM", "Erika.Neu@Example.com", "k7mq2xrt", "K7MQ 2XRT",
+    "7c1f9c62-6c9e-4b0e-8a55-2d1c5a9e0001", "a" * 32, "9a" * 16,
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tracking.models import Erasure, Export, ExportPart, Order, SavedView
 from tracking.services import exports
 from tracking.services.erase import run_erasure, start_erasure
 from tracking.services.erase_copies import WHY
+from tracking.services.message_acts import readdress
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 ANNA = "anna@example.com"
@@ -107,3 +108,11 @@ def test_erasing_twice_counts_once(order: Order, boss: User) -> None:
     run_erasure(erasure.pk)
     erasure.refresh_from_db()
     assert erasure.counts["exports"] == 1
+
+
+def test_address_that_was_typed_by_hand_in_other_letters_is_forgotten_too(order: Order, boss: User) -> None:
+    others = make.make_order(customer_email="boris@example.com")
+    readdress(others, "Anna@Example.com", actor=boss, reason="She collects it.")
+    erase()
+    others.refresh_from_db()
+    assert (others.message_email, others.customer_email) == ("", "boris@example.com")

@@ -15,6 +15,7 @@ from tracking.models import KnownNumber, Order, Parcel, StoreLimit, Tracking
 from tracking.models.pieces import Holds
 from tracking.services import find as finding
 from tracking.services.find import MOST_HITS, Because, Strength, find
+from tracking.services.message_acts import readdress
 from tracking.services.pieces import numbers_with
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
@@ -80,6 +81,12 @@ def test_number_in_an_email_stands_before_the_address_of_its_sender(order: Order
     assert [hit.strength for hit in found.hits] == [Strength.EXACT, Strength.EMAIL]
     assert found.best is not None
     assert (found.best.order, found.best.because) == (order.pk, {Because.ORDER_NUMBER, Because.EMAIL})
+
+
+def test_address_that_messages_go_to_finds_the_order_as_its_own_does(order: Order, boss: User) -> None:
+    readdress(order, "Erika.Neu@Example.com", actor=boss, reason="She asked for it.")
+    assert because(boss, "From: erika.neu@example.com") == {"CT-77001": {Because.EMAIL}}
+    assert because(boss, "erika@example.com").keys() == {"CT-77001", "CT-66001"}
 
 
 def test_address_alone_leads_to_all_orders_of_it_the_newest_first(order: Order, boss: User) -> None:
