@@ -14,18 +14,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.chromium import find_chromium
+from tests.environment import ENVIRONMENT
 from tests.postgres import Postgres
 
-ENVIRONMENT = {
-    "ENV_FILE": os.devnull,
-    "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
-    "FIELD_ENCRYPTION_KEYS": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-    "PUBLIC_URL": "http://localhost:8000",
-    "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
-    "LOG_FORMAT": "json",
-    "EMAIL_URL": "memorymail://",
-    "JOB_THREADS": "1",
-}
 UNSET = ("DEBUG", "REDIS_URL", "TRUST_PROXY", "SECRET_KEY_FILE", "FIELD_ENCRYPTION_KEYS_FILE", "DATABASE_URL_FILE")
 IS_SQLITE = os.environ.get("TRACKBRIDGE_TEST_DB") == "sqlite"
 _stop: list[Callable[[], None]] = []

@@ -26,7 +26,7 @@ import django
 
 from tests.benchmarks.progress import quiet
 from tests.chromium import find_chromium
-from tests.plugin import ENVIRONMENT
+from tests.environment import ENVIRONMENT
 from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
