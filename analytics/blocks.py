@@ -272,15 +272,14 @@ def grid(block: Grid, measured: Measured) -> Drawn:
     figures = measured.now[block.by]
     named = names_of(block.by, figures)
     groups = sorted(figures, key=lambda group: -figures[group]["created"].numerator)
+    shown = [(group, measured.lists.narrowed(block.by, group)) for group in groups[:MOST_ROWS]]
     rows = [
         {
             "name": named[group],
             "url": address(measured.filters, block.by, group),
-            "cells": [
-                cell(KPIS[key], figures[group][key], measured.lists.narrowed(block.by, group)) for key in block.keys
-            ],
+            "cells": [cell(KPIS[key], figures[group][key], lists) for key in block.keys],
         }
-        for group in groups[:MOST_ROWS]
+        for group, lists in shown
     ]
     return Drawn(
         "grid",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.urls import reverse
@@ -37,8 +38,12 @@ class Lists:
         is_listed = kpi.kinds is not None if kind else part in kpi.parts
         if self.filters is None or not self.may_list or not is_listed:
             return ""
-        query = self.filters.query() | ({"kind": [kind]} if kind else {})
-        return f"{reverse('figure-parcels', args=[kpi.key, part])}?{urlencode(query, doseq=True)}"
+        only = f"&{urlencode({'kind': kind})}" if kind else ""
+        return f"{reverse('figure-parcels', args=[kpi.key, part])}?{self.query}{only}"
+
+    @cached_property
+    def query(self) -> str:
+        return urlencode(self.filters.query(), doseq=True) if self.filters else ""
 
     def narrowed(self, by: str, group: str) -> Lists:
         """The same for one group of a grouping."""
