@@ -179,7 +179,7 @@ def test_order_page_costs_the_same_queries_with_one_parcel_and_with_ten(admin_cl
         make.make_problem(order=order)
         make.make_attempt(make.make_job(subject=tracking.pk, kind="push", correlation_id=order.correlation_id))
         make.make_receipt(correlation_id=order.correlation_id)
-    assert queries_of(admin_client, url) == few <= 34  # answer, flags, messages, tickets and other orders among them
+    assert queries_of(admin_client, url) == few <= 35  # answer, flags, messages, blocks, tickets, other orders too
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
