@@ -20,7 +20,8 @@ from analytics.kpi import KPI, LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS, compared, measure
 from analytics.lists import Lists
 from analytics.names_of import names_of
-from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Split, Stack, Tiles, Trend
+from analytics.pages import Block, Custom, Grid, PageOf, Ranking, Scorecard, Split, Stack, Tiles, Trend
+from analytics.scorecard import ASKED
 from analytics.tiles import Tile, tile_of
 from analytics.totals import groups_between
 from analytics.words import day_words, grain_of, kind_words, value_words, words_for
@@ -104,6 +105,8 @@ def asked(block: Block, grain: str) -> Iterable[tuple[str, Sequence[str]]]:
             yield by, [key]
         case Grid(keys=keys, by=by):
             yield by, [*keys, "created"]
+        case Scorecard():
+            yield from ASKED.items()
 
 
 def draw_block(block: Block, measured: Measured, user: Any) -> Iterable[Drawn]:
@@ -121,14 +124,20 @@ def draw_block(block: Block, measured: Measured, user: Any) -> Iterable[Drawn]:
             yield chart(ranking(block, measured))
         case Grid():
             yield grid(block, measured)
+        case Scorecard():
+            couriers, lanes = (measured.now[by] for by in ASKED)
+            yield from drawn(blocks_of_their_own.scorecard(measured.filters, couriers, lanes))
         case Custom():
             yield from own_block(block, measured, user)
 
 
 def own_block(block: Custom, measured: Measured, user: Any) -> Iterable[Drawn]:
     drawing: Callable[..., Iterable[tuple[str, Any, Mapping[str, Any]]]] = getattr(blocks_of_their_own, block.name)
-    for template, title, facts in drawing(measured.filters, user):
-        yield Drawn(template, title, facts)
+    yield from drawn(drawing(measured.filters, user))
+
+
+def drawn(parts: blocks_of_their_own.Parts) -> Iterable[Drawn]:
+    return (Drawn(template, title, facts) for template, title, facts in parts)
 
 
 def chart(drawn: Chart) -> Drawn:

@@ -22,8 +22,7 @@ from analytics.filters import Filters
 from analytics.kpi import LEAST_SAMPLE, Figure
 from analytics.kpis import KPIS
 from analytics.repeat import COUNTED, WINDOWS
-from analytics.scorecard import WEIGHTS
-from analytics.scorecard import scorecard as scores_of
+from analytics.scorecard import WEIGHTS, Grouped, scores_of
 from analytics.service import measure_service, service_by
 from analytics.shoppers import ShopperTotals, figures_of
 from analytics.tiles import Tile, interval_words, tile_of
@@ -125,9 +124,9 @@ def tiles_of(figures: Figures, was: Figures, urls: Mapping[str, Mapping[str, str
     return [tile_of(ALL_KPIS[key], figure, was.get(key), urls.get(key, {})) for key, figure in figures.items()]
 
 
-def scorecard(filters: Filters, user: Any) -> Parts:
+def scorecard(filters: Filters, couriers: Grouped, lanes: Grouped) -> Parts:
     """Couriers by their own mix of lanes: scores in standard deviations, each figure with its sample."""
-    found = scores_of(filters)
+    found = scores_of(couriers, lanes)
     keys = [*WEIGHTS, "transit_p90", "scan_gap_p95", "lost_rate"]
     rows = [
         {

@@ -20,6 +20,8 @@ from analytics.statistics import z_score
 
 WEIGHTS = {"on_time_promise": 3, "on_time_estimate": 2, "first_attempt": 2, "exception_rate": 2, "returned_rate": 1}
 BESIDE = ("created", "transit_p50", "transit_p90", "estimate_coverage", "scan_gap_p95", "lost_rate")
+ASKED = {"courier": (*WEIGHTS, *BESIDE), "lane": tuple(WEIGHTS)}
+Grouped = Mapping[str, Mapping[str, Figure]]
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,20 @@ class Score:
 
 def scorecard(filters: Filters) -> list[Score]:
     """Couriers, the best first, then those that cannot be ranked by their number of parcels. Four queries."""
-    figures = measure(filters, [*WEIGHTS, *BESIDE], by="courier")
-    lanes = measure(filters, list(WEIGHTS), by="lane")
+    couriers, lanes = (measure(filters, keys, by=by) for by, keys in ASKED.items())
+    return scores_of(couriers, lanes)
+
+
+def scores_of(couriers: Grouped, lanes: Grouped) -> list[Score]:
+    """The same from figures by courier and by lane, of those in ASKED, that are measured already."""
     found = []
-    for courier, mine in figures.items():
+    for courier, mine in couriers.items():
         scores = {key: score(key, courier, lanes, mine[key]) for key in WEIGHTS}
         found.append(Score(courier, mine, scores, overall_of(scores)))
     return sorted(found, key=lambda one: (one.overall is None, -(one.overall or 0), -one.sample, one.courier))
 
 
-def score(key: str, courier: str, lanes: Mapping[str, Mapping[str, Figure]], figure: Figure) -> float | None:
+def score(key: str, courier: str, lanes: Grouped, figure: Figure) -> float | None:
     """How much better than expected; None for few parcels, or without anybody to compare with."""
     if figure.denominator < LEAST_SAMPLE:
         return None
