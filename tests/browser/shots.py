@@ -269,7 +269,7 @@ def take(chromium: str, wanted: list[str]) -> tuple[list[str], int]:
         found = pages() | more_pages()
         found = {name: path for name, path in found.items() if not wanted or any(word in name for word in wanted)}
         figures = {name: path for name, path in found.items() if name.startswith("figures")}
-        faults += shoot(address, session, chromium, {name: found[name] for name in found.keys() - figures.keys()})
+        faults += shoot(address, session, chromium, {name: path for name, path in found.items() if name not in figures})
         if figures:
             fill_year()
             faults += shoot(address, session, chromium, figures)
