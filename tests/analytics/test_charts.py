@@ -135,6 +135,12 @@ def test_nothing_to_show_is_an_empty_chart_not_an_error() -> None:
     assert columns("t", ["0-6 h"], [0], name="parcels").rows == [["0-6 h", "0"]]
 
 
+def test_days_without_anything_are_empty_and_a_rate_of_zero_is_not() -> None:
+    assert stacked("t", ["a", "b"], [Series("s", [0, None])]).is_empty
+    assert lines("t", ["a", "b"], [Series("s", [None, None])]).is_empty
+    assert not lines("t", ["a", "b"], [Series("s", [0.0, None])]).is_empty
+
+
 def test_labels_that_would_overlap_are_left_out_evenly() -> None:
     labels = [f"day {n}" for n in range(90)]
     svg = parsed(lines("t", labels, [Series("s", [1.0] * 90)]).svg)
