@@ -102,6 +102,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Start it all, ship until Ctrl-C or ``--seconds``, and end whatever was started."""
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         logging.getLogger("trackbridge").setLevel(logging.ERROR)  # of this process; the programs' logs go to the file
         self.var = Path(settings.BASE_DIR) / "var"
